@@ -22,7 +22,7 @@ _operators: list[Any] = []  # a torch.library.Library drops its operators when i
 def install() -> None:
     """Make ``import torchvision`` and ``import torchaudio`` work; call it before either import.
 
-    Returns at once when torch has CUDA or HIP, and when called again. Otherwise it takes the time of importing
+    Returns at once when torch has CUDA or HIP, and when called again. Otherwise it takes the time to import
     torch, torchvision and torchaudio (seconds). A package that is not installed is passed over, and so is one
     that imports as it is.
 
@@ -38,7 +38,7 @@ def install() -> None:
 
 
 def _repair(package: str, error: type[Exception], message: str, repair: Callable[[], None]) -> None:
-    """Import `package`; if that fails with `error` and `message`, forget the half import, repair, try again."""
+    """Import `package`; on `error` with `message` forget the half import, repair and import again."""
     try:
         importlib.import_module(package)
         return
@@ -83,8 +83,6 @@ def _stub_extension() -> None:
 def _unavailable(function: Callable[..., Any]) -> Callable[..., NoReturn]:
     @functools.wraps(function)
     def fail(*args: Any, **kwargs: Any) -> NoReturn:
-        raise RuntimeError(
-            f"torchaudio's {function.__name__} needs its extension, which this torch can't load."
-        )
+        raise RuntimeError(f"torchaudio's {function.__name__} needs its extension, which can't be loaded.")
 
     return fail
