@@ -1,0 +1,28 @@
+"""Files to arrays and back: pictures, folders of them, and files that are written whole.
+
+Reads and writes media without torch; what needs torchvision imports it when it is called.
+"""
+
+from .compat import install
+from .corpus import find_images
+from .errors import MediaError, MediaWriteError
+from .files import atomic_write, check_destination
+from .limits import DEFAULT_MAX_PIXELS
+from .picture import Picture
+from .read import READABLE_SUFFIXES, read_picture
+from .write import WRITABLE_SUFFIXES, write_picture
+
+__all__ = [
+    "DEFAULT_MAX_PIXELS",
+    "READABLE_SUFFIXES",
+    "WRITABLE_SUFFIXES",
+    "MediaError",
+    "MediaWriteError",
+    "Picture",
+    "atomic_write",
+    "check_destination",
+    "find_images",
+    "install",
+    "read_picture",
+    "write_picture",
+]

@@ -1,0 +1,118 @@
+"""Finding the pictures to train on or to measure with: a folder, a list, or a corpus of torchvision."""
+
+import inspect
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .errors import MediaError
+from .picture import Picture
+from .read import READABLE_SUFFIXES
+from .samples import from_pillow
+
+_TORCHVISION = "torchvision:"
+_DEFAULT_ROOT = "data"
+
+
+def find_images(spec: str) -> Sequence[Path] | Sequence[Picture]:
+    """Resolve what a user calls a set of pictures.
+
+    Args:
+        spec: a folder (searched in depth, hidden files left out, in natural order: 2 before 10), a picture, a
+            text file with a path a line (relative to the file; empty lines and ``#`` lines are skipped),
+            or ``torchvision:NAME[:ROOT]`` (a class of `torchvision.datasets`, such as
+            ``torchvision:STL10``, kept in ROOT, by default ``data``, and downloaded if it can be).
+
+    Returns:
+        Paths, not yet opened, or pictures that are made when they are asked for.
+
+    Raises:
+        MediaError: there is nothing of the kind, or it is empty.
+    """
+    if spec.startswith(_TORCHVISION):
+        name, _, root = spec.removeprefix(_TORCHVISION).partition(":")
+        return _TorchvisionPictures(name, Path(root or _DEFAULT_ROOT))
+    path = Path(spec)
+    if path.is_dir():
+        found = _in_folder(path)
+        if not found:
+            raise MediaError(f"{spec} holds no picture ({' '.join(sorted(READABLE_SUFFIXES))}).")
+        return found
+    if not path.exists():
+        raise MediaError(f"{spec} is neither a folder nor a file.")
+    return [path] if path.suffix.lower() in READABLE_SUFFIXES else _in_list(path)
+
+
+def natural_key(path: Path) -> list[list[tuple[int, str]]]:
+    """Sort key that counts: ``photo2`` before ``photo10``, folder by folder."""
+    return [
+        [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", name)]
+        for name in path.parts
+    ]
+
+
+def _in_folder(folder: Path) -> list[Path]:
+    found = []
+    for root, folders, files in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        for name in files:
+            if not name.startswith(".") and Path(name).suffix.lower() in READABLE_SUFFIXES:
+                found.append(Path(root, name))
+    return sorted(found, key=natural_key)
+
+
+def _in_list(path: Path) -> list[Path]:
+    try:
+        lines = path.read_text("utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise MediaError(f"{path} is neither a picture nor a list of them in UTF-8.") from error
+    found = []
+    for number, line in enumerate(lines, 1):
+        line = line.strip()
+        if line and not line.startswith("#"):
+            found.append(path.parent / line)
+            if not found[-1].is_file():
+                raise MediaError(f"{path}, line {number}: there is no file {found[-1]}.")
+    if not found:
+        raise MediaError(f"{path} lists no picture.")
+    return found
+
+
+class _TorchvisionPictures(Sequence[Picture]):
+    """The pictures of a `torchvision.datasets` class, without their labels."""
+
+    def __init__(self, name: str, root: Path) -> None:
+        from .compat import install
+
+        try:
+            install()
+            from torchvision import datasets
+        except ImportError as error:
+            raise MediaError(f"{_TORCHVISION}{name} needs torchvision, which is not installed.") from error
+        kind = getattr(datasets, name, None)
+        if not (inspect.isclass(kind) and issubclass(kind, datasets.VisionDataset)):
+            raise MediaError(f"torchvision has no data set of the name {name}.")
+        options: dict[str, Any] = {"root": root, "download": True}
+        known = inspect.signature(kind).parameters
+        self.name = f"{_TORCHVISION}{name}"
+        try:
+            self.data = kind(**{key: value for key, value in options.items() if key in known})
+        except Exception as error:  # downloads, archives, missing folders: anything
+            reason = " ".join(str(error).split())[:200].rstrip(".")
+            raise MediaError(f"{self.name} can't be had in {root} ({reason}).") from error
+        if not len(self.data):
+            raise MediaError(f"{self.name} is empty.")
+
+    def __len__(self) -> int:
+        return len(self.data)
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        image = self.data[index][0]
+        pixels, alpha = from_pillow(image, self.name)
+        return Picture(np.ascontiguousarray(pixels), alpha)
