@@ -1,0 +1,283 @@
+#include "decoder.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <limits>
+#include <stdexcept>
+
+#include "rans.hpp"
+
+namespace kodek {
+namespace {
+
+constexpr std::size_t kBlock = 1024;  // symbols between two looks at the side buffer
+
+template <class T>
+T load(const std::uint8_t* from) {
+  T value;
+  std::memcpy(&value, from, sizeof value);
+  return value;
+}
+
+// Reads a canonical varint and drops it from `bytes`.
+std::size_t take_varint(std::span<const std::uint8_t>& bytes) {
+  std::uint64_t value = 0;
+  for (unsigned i = 0; i < 9 && i < bytes.size(); ++i) {
+    value |= std::uint64_t{bytes[i] & 127u} << (7 * i);
+    if (bytes[i] >= 128) continue;
+    if (i > 0 && bytes[i] == 0) break;
+    bytes = bytes.subspan(i + 1);
+    return static_cast<std::size_t>(value);
+  }
+  throw StreamError("the payload does not start with a valid side buffer length");
+}
+
+}  // namespace
+
+Decoder::Decoder(std::span<const std::uint8_t> payload, int profile, bool portable)
+    : profile_(profile), portable_(portable) {
+  profile_at(profile);
+  std::span<const std::uint8_t> rest = payload;
+  const std::size_t side_bytes = take_varint(rest);
+  if (side_bytes > rest.size()) throw StreamError("the side buffer is longer than the payload");
+  data_.reserve(rest.size() + BitReader::kPadding);
+  data_.assign(rest.begin(), rest.end());
+  data_.resize(rest.size() + BitReader::kPadding);
+  const std::size_t coded_bytes = rest.size() - side_bytes;
+  end_ = data_.data() + coded_bytes;
+  side_ = BitReader(end_, side_bytes);
+  if (profile == 0) {
+    start_single({data_.data(), coded_bytes});
+  } else {
+    start_lanes({data_.data(), coded_bytes});
+  }
+}
+
+// Up to 7 bytes are the state alone; otherwise 4 to 7 state bytes come before the 4-byte units.
+void Decoder::start_single(std::span<const std::uint8_t> coded) {
+  const std::size_t state_bytes = coded.size() < 8 ? coded.size() : 4 + coded.size() % 4;
+  for (std::size_t i = state_bytes; i-- != 0;) single_ = single_ << 8 | coded[i];
+  if (state_bytes != 0 && coded[state_bytes - 1] == 0)
+    throw StreamError("the coder state has a leading zero");
+  next_ = coded.data() + state_bytes;
+  if (single_ < kLow64 && next_ != end_) {
+    single_ = single_ << 32 | load<std::uint32_t>(next_);
+    next_ += 4;
+  }
+}
+
+void Decoder::start_lanes(std::span<const std::uint8_t> coded) {
+  const auto lanes = static_cast<std::size_t>(kProfiles[profile_].lanes);
+  next_ = coded.data();
+  lanes_.fill(kLow32);
+  if (coded.empty()) return;
+  if (coded.size() < 4 * lanes || coded.size() % 2 != 0) throw StreamError("the coder states are cut short");
+  for (std::size_t l = 0; l < lanes; ++l, next_ += 4) {
+    lanes_[l] = load<std::uint32_t>(next_);
+    if (lanes_[l] < kLow32) throw StreamError("a coder state is out of range");
+  }
+}
+
+void Decoder::check_alive() const {
+  if (failed_) throw StreamError("the stream already failed to decode");
+}
+
+void Decoder::check_interval_bits(int bits) const {
+  if (bits < 1 || bits > kProfiles[profile_].interval_bits) {
+    throw std::invalid_argument("bits must be between 1 and the profile's interval bits");
+  }
+}
+
+std::uint16_t Decoder::next_word() {
+  if (next_ == end_) {
+    failed_ = true;
+    throw StreamError("the stream ends before the symbols do");
+  }
+  const auto word = load<std::uint16_t>(next_);
+  next_ += 2;
+  return word;
+}
+
+std::uint32_t Decoder::peek(int bits) const {
+  check_alive();
+  check_interval_bits(bits);
+  const std::uint64_t x = profile_ == 0 ? single_ : lanes_[position_ % kProfiles[profile_].lanes];
+  return static_cast<std::uint32_t>(x) & ((std::uint32_t{1} << bits) - 1);
+}
+
+void Decoder::advance(std::uint32_t start, std::uint32_t freq, int bits) {
+  const std::uint32_t slot = peek(bits);
+  if (freq > (std::uint32_t{1} << bits) - std::min(start, std::uint32_t{1} << bits) || slot - start >= freq) {
+    throw std::invalid_argument("the interval does not hold the next slot");
+  }
+  advance_lane({start, freq}, bits);
+}
+
+void Decoder::advance_lane(const Interval& interval, int bits) {
+  if (profile_ == 0) {
+    single_ = decode_state64(single_, interval, bits);
+    if (single_ < kLow64 && next_ != end_) {
+      single_ = single_ << 32 | load<std::uint32_t>(next_);
+      next_ += 4;
+    }
+  } else {
+    std::uint32_t& x = lanes_[position_ % kProfiles[profile_].lanes];
+    x = decode_state(x, interval, bits);
+    if (x < kLow32) x = x << 16 | next_word();
+  }
+  ++position_;
+}
+
+template <class Index>
+void Decoder::pop(std::span<const Index> index, const Tables& tables, std::int16_t* symbols) {
+  check_alive();
+  if (tables.bits() > kProfiles[profile_].table_bits) {
+    throw std::invalid_argument("the tables have more bits than the profile allows");
+  }
+  if (!index.empty() && *std::max_element(index.begin(), index.end()) >= tables.count()) {
+    throw std::invalid_argument("a table index is out of range");
+  }
+  failed_ = true;  // until the call succeeds
+  if (profile_ == 0) {
+    decode_single(index, tables, symbols);
+  } else if (profile_ == 1) {
+    tables.bits() == 14 ? decode_lanes<4, 14>(index, tables, symbols)
+                        : decode_lanes<4, 0>(index, tables, symbols);
+  } else {
+    tables.bits() == 12 ? decode_lanes<32, 12>(index, tables, symbols)
+                        : decode_lanes<32, 0>(index, tables, symbols);
+  }
+  failed_ = false;
+}
+
+template void Decoder::pop(std::span<const std::uint8_t>, const Tables&, std::int16_t*);
+template void Decoder::pop(std::span<const std::uint16_t>, const Tables&, std::int16_t*);
+
+template <class Index>
+void Decoder::decode_single(std::span<const Index> index, const Tables& tables, std::int16_t* symbols) {
+  const std::uint64_t mask = (std::uint64_t{1} << tables.bits()) - 1;
+  for (std::size_t i = 0; i < index.size(); ++i) {
+    const Entry* entry = tables.find(index[i], static_cast<std::uint32_t>(single_ & mask));
+    symbols[i] = entry->value;
+    advance_lane({entry->start, entry->freq_minus_1 + std::uint32_t{1}}, tables.bits());
+    const auto place = static_cast<std::uint16_t>(0);
+    if (entry->special) read_side_bits(index.subspan(i, 1), tables, &place, 1, symbols + i);
+  }
+}
+
+template <int Lanes, int Bits, class Index>
+void Decoder::decode_lanes(std::span<const Index> index, const Tables& tables, std::int16_t* symbols) {
+  const int bits = Bits != 0 ? Bits : tables.bits();  // a constant for the profile's own precision
+  const std::uint32_t mask = (std::uint32_t{1} << bits) - 1;
+  std::array<std::uint16_t, kBlock> places;  // of the symbols that go on in the side buffer
+
+  while (!index.empty()) {
+    const std::size_t block = std::min(index.size(), kBlock);
+    std::size_t special = 0;
+    std::size_t i = 0;
+    const auto single_steps = [&](std::size_t until) {
+      for (; i < until; ++i) {
+        const std::uint32_t slot = lanes_[position_ % Lanes] & mask;
+        const Entry* entry = tables.find(index[i], slot);
+        symbols[i] = entry->value;
+        if (entry->special) places[special++] = static_cast<std::uint16_t>(i);
+        advance_lane({entry->start, entry->freq_minus_1 + std::uint32_t{1}}, bits);
+      }
+    };
+    single_steps(std::min(block, (Lanes - position_ % Lanes) % Lanes));
+
+    std::array<std::uint32_t, Lanes> x;  // a local copy, so that four lanes stay in registers
+    std::copy_n(lanes_.begin(), Lanes, x.begin());
+    const std::uint8_t* next = next_;
+    const std::size_t before = i;
+    for (; i + Lanes <= block && end_ - next >= 2 * Lanes; i += Lanes) {
+      for (int l = 0; l < Lanes; ++l) {
+        const std::uint32_t slot = x[l] & mask;
+        const Entry* entry = tables.find(index[i + l], slot);
+        symbols[i + l] = entry->value;
+        places[special] = static_cast<std::uint16_t>(i + l);
+        special += entry->special;
+        const std::uint32_t high = x[l] >> bits;
+        const std::uint32_t state = entry->freq_minus_1 * high + high + slot - entry->start;
+        const bool refill = state < kLow32;
+        x[l] = refill ? state << 16 | load<std::uint16_t>(next) : state;
+        next += 2 * refill;
+      }
+    }
+    std::copy_n(x.begin(), Lanes, lanes_.begin());
+    next_ = next;
+    position_ += i - before;
+
+    single_steps(block);  // a partial group, or close to the end of the units
+    read_side_bits(index.first(block), tables, places.data(), special, symbols);
+    index = index.subspan(block);
+    symbols += block;
+  }
+}
+
+// Completes symbols that hold only their table's value: escapes, then raw low bits.
+template <class Index>
+void Decoder::read_side_bits(std::span<const Index> index, const Tables& tables, const std::uint16_t* places,
+                             std::size_t count, std::int16_t* symbols) {
+  for (std::size_t p = 0; p < count; ++p) {
+    const Row& row = tables.rows()[index[places[p]]];
+    std::int16_t& symbol = symbols[places[p]];
+    std::int32_t value = symbol;
+    const auto escape = static_cast<std::int16_t>(row.offset + static_cast<std::int32_t>(row.regular));
+    if (tables.escape() && symbol == escape) value = escaped_value(side_.get_exp_golomb(), row);
+    value = value * (1 << row.shift) + static_cast<std::int32_t>(side_.get(row.shift));
+    if (value < std::numeric_limits<std::int16_t>::min() ||
+        value > std::numeric_limits<std::int16_t>::max()) {
+      throw StreamError("a symbol leaves the 16-bit range");
+    }
+    symbol = static_cast<std::int16_t>(value);
+  }
+}
+
+void Decoder::check_bits(std::size_t count, int bits) const {
+  check_alive();
+  if (bits < 0 || bits > 32) throw std::invalid_argument("nbits must be 0 to 32");
+  if (bits != 0 && count > side_.bits_left() / static_cast<std::size_t>(bits)) {
+    throw StreamError("the side buffer ends before the symbols do");
+  }
+}
+
+void Decoder::pop_bits(std::size_t count, int bits, std::uint32_t* values) {
+  check_bits(count, bits);
+  for (std::size_t i = 0; i < count; ++i) values[i] = side_.get(static_cast<unsigned>(bits));
+}
+
+void Decoder::pop_adaptive(std::size_t count, AdaptiveModel& model, std::span<const std::uint16_t> context,
+                           std::int16_t* symbols) {
+  check_alive();
+  if (!context.empty() && context.size() != count) throw std::invalid_argument("count and context differ");
+  for (const std::uint16_t c : context) {
+    if (c >= model.contexts()) throw std::invalid_argument("a context is out of range");
+  }
+  failed_ = true;
+  const int bits = kProfiles[profile_].interval_bits;
+  const std::uint32_t mask = (std::uint32_t{1} << bits) - 1;
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::size_t c = context.empty() ? 0 : context[i];
+    const std::uint64_t x = profile_ == 0 ? single_ : lanes_[position_ % kProfiles[profile_].lanes];
+    const std::size_t symbol = model.find(c, static_cast<std::uint32_t>(x) & mask, bits);
+    advance_lane(model.interval(c, symbol, bits), bits);
+    model.update(c, symbol);
+    symbols[i] = static_cast<std::int16_t>(symbol);
+  }
+  failed_ = false;
+}
+
+void Decoder::finish() {
+  check_alive();
+  const auto lanes = static_cast<std::size_t>(kProfiles[profile_].lanes);
+  const bool home = profile_ == 0
+                        ? single_ == 0
+                        : std::all_of(lanes_.begin(), lanes_.begin() + static_cast<std::ptrdiff_t>(lanes),
+                                      [](std::uint32_t x) { return x == kLow32; });
+  if (next_ != end_ || !home || !side_.finished()) {
+    throw StreamError("the stream does not end where its symbols do");
+  }
+}
+
+}  // namespace kodek

@@ -1,0 +1,195 @@
+"""From probabilities to integer tables, in NumPy float64. Done once, at export: a table is never rebuilt at load."""
+
+from __future__ import annotations
+
+import heapq
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ._rans import Tables
+from .errors import TableError
+
+TAILS = tuple(2.0**-k for k in range(6, 19))
+WIDEST_PLAIN_SCALE = 8.0  # above it, low bits are sent raw: the loss is below 0.001 bit per symbol
+
+
+def quantise_pmf(pmf: ArrayLike, bits: int) -> NDArray[np.uint32]:
+    """Integer frequencies of a pmf [n]: each >= 1, sum 2^bits, least Kullback-Leibler divergence to the pmf.
+
+    The cost -sum p log f is separable and convex, so moving single counts greedily to the best place is optimal.
+
+    Args:
+        pmf: non-negative weights [n], 1 <= n <= 2^bits; need not sum to 1.
+        bits: precision, 1 to 16.
+
+    Raises TableError if the weights or n are out of range.
+    """
+    p = np.asarray(pmf, dtype=np.float64)
+    total = 1 << bits
+    if p.ndim != 1 or not 1 <= p.size <= total:
+        raise TableError("a pmf must have between 1 and 2^bits entries")
+    if not np.all(np.isfinite(p)) or p.min() < 0 or p.sum() <= 0:
+        raise TableError("a pmf must be finite, non-negative and not all zero")
+    p = p / p.sum()
+    freqs = np.maximum(np.floor(p * total).astype(np.int64), 1)
+    missing = total - int(freqs.sum())
+    step = 1 if missing > 0 else -1
+
+    def price(i: int) -> float:  # of the next step at entry i: minus the gain, or the loss
+        after = int(freqs[i]) + step
+        return math.inf if after < 1 else -float(p[i]) * math.log(after / int(freqs[i]))
+
+    heap = [(price(i), i) for i in range(p.size)]
+    heapq.heapify(heap)
+    for _ in range(abs(missing)):
+        i = heap[0][1]
+        freqs[i] += step
+        heapq.heapreplace(heap, (price(i), i))
+    return freqs.astype(np.uint32)
+
+
+def pmf_tables(pmfs: Sequence[ArrayLike], offsets: ArrayLike, bits: int, escape: bool) -> Tables:
+    """Tables of factorised or categorical models.
+
+    Args:
+        pmfs: one pmf [n_t] per table over the values offset_t .. offset_t + n_t - 1. With escape, the mass that is
+            missing to 1 goes to an added escape entry; without, each pmf is normalised.
+        offsets: the value of each table's first entry, int [T].
+        bits: precision, at most 16 (profile 0), 14 (profile 1) or 12 (profile 2).
+        escape: whether values outside a table can be coded.
+
+    Raises TableError if a rule of `Tables` is broken.
+    """
+    rows = [np.asarray(pmf, dtype=np.float64) for pmf in pmfs]
+    if escape:
+        rows = [np.append(row, max(1.0 - row.sum(), 0.0)) for row in rows]
+    freqs = [quantise_pmf(row, bits) for row in rows]
+    return _tables(
+        freqs, np.asarray(offsets, dtype=np.int32), np.zeros(len(rows), dtype=np.uint8), bits, escape
+    )
+
+
+def gaussian_tables(scales: ArrayLike, bits: int, tail: float | None = None) -> Tables:
+    """Tables of zero-mean Gaussians integrated over unit bins, with an escape entry.
+
+    Scales above 8 code symbol >> k, k = floor(log2(scale / 8)), and k raw low bits, which keeps every alphabet below
+    some 170 entries (Gaussian bins that wide are nearly uniform inside).
+
+    Args:
+        scales: standard deviations in symbol steps, positive, at most 512, float [T].
+        bits: precision of the frequencies.
+        tail: probability left to the escape; None chooses per table what costs least.
+
+    Raises TableError if a scale is out of range.
+    """
+    sigmas = np.asarray(scales, dtype=np.float64)
+    if sigmas.ndim != 1 or sigmas.size == 0 or not np.all((sigmas > 0) & (sigmas <= 512)):
+        raise TableError("scales must be a list of numbers in (0, 512]")
+    freqs, offsets, shifts = [], [], []
+    for sigma in sigmas:
+        shift = max(0, math.floor(math.log2(sigma / WIDEST_PLAIN_SCALE)))
+        table, offset = _gaussian_table(float(sigma), shift, bits, tail)
+        freqs.append(table)
+        offsets.append(offset)
+        shifts.append(shift)
+    return _tables(freqs, np.array(offsets, np.int32), np.array(shifts, np.uint8), bits, escape=True)
+
+
+def to_arrays(tables: Tables) -> dict[str, NDArray[np.integer]]:
+    """The integer arrays that define tables, to be stored with the weights; `from_arrays` takes them back."""
+    freqs = tables.freqs
+    return {
+        "freqs": freqs if freqs.max() >= 1 << 16 else freqs.astype(np.uint16),
+        "sizes": tables.sizes,
+        "offsets": tables.offsets,
+        "shifts": tables.shifts,
+        "format": np.array([tables.bits, tables.escape], dtype=np.int32),
+    }
+
+
+def from_arrays(arrays: Mapping[str, NDArray[np.integer]]) -> Tables:
+    """Tables with the same hash as those `to_arrays` was given.
+
+    Raises TableError if an array is missing, has another dtype or breaks a rule of `Tables`.
+    """
+    try:
+        bits, escape = (int(value) for value in arrays["format"])
+        return Tables(
+            arrays["freqs"], arrays["sizes"], arrays["offsets"], arrays["shifts"], bits, bool(escape)
+        )
+    except (KeyError, TypeError) as error:
+        raise TableError(f"the stored tables are incomplete: {error}") from error
+
+
+def _tables(
+    freqs: list[NDArray[np.uint32]],
+    offsets: NDArray[np.int32],
+    shifts: NDArray[np.uint8],
+    bits: int,
+    escape: bool,
+) -> Tables:
+    sizes = np.array([len(table) for table in freqs], dtype=np.int32)
+    return Tables(np.concatenate(freqs).astype(np.uint32), sizes, offsets, shifts, bits, escape)
+
+
+def _gaussian_table(
+    sigma: float, shift: int, bits: int, tail: float | None
+) -> tuple[NDArray[np.uint32], int]:
+    """Frequencies (escape last) and offset of the cheapest range around zero."""
+    reach = math.ceil(9 * sigma / (1 << shift)) + 2
+    values = np.arange(-reach, reach)  # of symbol >> shift
+    pmf = _gaussian_pmf(values, sigma, shift)
+    best: tuple[float, NDArray[np.uint32], int] | None = None
+    last_width = -1
+    for outside in TAILS if tail is None else (tail,):
+        width = _half_width(pmf, values, outside, shift)
+        if width == last_width:
+            continue
+        last_width = width
+        low = -width - 1 if shift else -width  # symbols -2^k .. 2^k - 1 surround zero
+        inside = (values >= low) & (values <= width)
+        freqs = quantise_pmf(np.append(pmf[inside], pmf[~inside].sum()), bits)
+        cost = _expected_bits(pmf, values, inside, freqs, bits)
+        if best is None or cost < best[0]:
+            best = (cost, freqs, low)
+    assert best is not None
+    return best[1], best[2]
+
+
+def _half_width(pmf: NDArray[np.float64], values: NDArray[np.int64], outside: float, shift: int) -> int:
+    """Smallest width of the range whose complement holds at most `outside`."""
+    distance = np.where(values < 0, -values - (1 if shift else 0), values)
+    mass_from = np.bincount(distance, weights=pmf)[::-1].cumsum()[::-1]  # at this distance or beyond
+    return int(np.argmax(np.append(mass_from[1:], 0.0) <= outside))
+
+
+def _gaussian_pmf(values: NDArray[np.int64], sigma: float, shift: int) -> NDArray[np.float64]:
+    """Mass of the 2^shift unit bins that share each value of symbol >> shift."""
+
+    def mass(value: int) -> float:
+        low = ((value << shift) - 0.5) / (sigma * math.sqrt(2))
+        high = (((value + 1) << shift) - 0.5) / (sigma * math.sqrt(2))
+        if low + high > 0:  # mirrored to the left, where the difference does not cancel
+            low, high = -high, -low
+        return 0.5 * (math.erfc(-high) - math.erfc(-low))
+
+    return np.array([mass(int(value)) for value in values])
+
+
+def _expected_bits(
+    pmf: NDArray[np.float64],
+    values: NDArray[np.int64],
+    inside: NDArray[np.bool_],
+    freqs: NDArray[np.uint32],
+    bits: int,
+) -> float:
+    """Bits per symbol of a table, escapes with their Exp-Golomb code included, raw low bits not."""
+    entry_bits = bits - np.log2(freqs)
+    low, high = values[inside][0], values[inside][-1]
+    out = values[~inside]
+    excess = np.where(out > high, 2 * (out - high - 1), 2 * (low - 1 - out) + 1)
+    escape_bits = entry_bits[-1] + 2 * np.floor(np.log2(excess + 1)) + 1
+    return float((pmf[inside] * entry_bits[:-1]).sum() + (pmf[~inside] * escape_bits).sum())
