@@ -1,0 +1,217 @@
+"""`image-hyperprior`: a mean-scale hyperprior with a two-part context, 64 quality steps in one set of weights.
+
+            x  3 x H x W, in [-0.5, 0.5]
+            |  unshuffle 8, 1x1, 4 blocks, gain, 3x3 stride 2, 1 block          Analysis      (float)
+            f  C_y x H/16 x W/16  -- gain(step) --> y
+            |  1x1, 3x3 stride 2, 3x3 stride 2                                  HyperAnalysis (float)
+            z  C_z x H/64 x W/64 -- coded, one Gaussian per channel and step
+            |
+            h = hyper synthesis of z                                                          (exact)
+            part 0 of y: mean and scale from h                                  Prior         (exact)
+            part 1 of y: mean and scale from h and the decoded part 0
+            |
+           y_hat -- inverse gain(step) --> 1 block, 1x1, shuffle 2, gain, 5 blocks, 1x1, shuffle 8   Synthesis (float)
+
+The two parts split channels in halves and positions as a checkerboard: half A on the even and half B on the odd
+positions come first, so that every position knows half of its channels when part 1 is coded (as in DCVC-RT).
+
+Hyperprior: Balle et al. 2018; mean and scale: Minnen et al. 2018; blocks and step gains: Jia et al. 2025 (DCVC-RT).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from kodek.entropy.coder import SCALE_MIN, SCALES_PER_OCTAVE, Coder, Estimator
+from kodek.entropy.exact import (
+    ACTIVATION_BITS,
+    GAIN_BITS,
+    INVERSE_BITS,
+    LATENT_BITS,
+    LATENT_LIMIT,
+    Arithmetic,
+    Float,
+    Steps,
+)
+
+from ..layers import DepthConvBlock
+
+PATCH = 8
+STRIDE = 16
+HYPER_STRIDE = 64
+
+
+@dataclass(frozen=True)
+class Config:
+    """Widths of the networks."""
+
+    width: int = 128
+    latents: int = 256
+    hyper: int = 64
+    context: int = 192
+    analysis_blocks: int = 4
+    synthesis_blocks: int = 5
+
+
+class Analysis(nn.Module):
+    """x [B, 3, H, W] in [-0.5, 0.5], H and W multiples of 16, t [B] -> features [B, C_y, H/16, W/16]."""
+
+    def __init__(self, c: Config) -> None:
+        super().__init__()
+        self.patch = nn.Conv2d(3 * PATCH**2, c.width, 1)
+        self.blocks = nn.Sequential(*(DepthConvBlock(c.width) for _ in range(c.analysis_blocks)))
+        self.gain = Steps(c.width, 1.0)
+        self.down = nn.Conv2d(c.width, c.latents, 3, stride=2, padding=1)
+        self.last = DepthConvBlock(c.latents)
+
+    def forward(self, x: Tensor, t: Tensor) -> Tensor:
+        x = self.blocks(self.patch(F.pixel_unshuffle(x, PATCH)))
+        return self.last(self.down(x * self.gain(t)))
+
+
+class Synthesis(nn.Module):
+    """y_hat [B, C_y, h, w] in steps, t [B] -> x_hat [B, 3, 16 h, 16 w], not clamped."""
+
+    def __init__(self, c: Config) -> None:
+        super().__init__()
+        self.inverse_gain = Steps(c.latents, 1.0)
+        self.first = DepthConvBlock(c.latents)
+        self.up = nn.Conv2d(c.latents, 4 * c.width, 1)
+        self.gain = Steps(c.width, 1.0)
+        self.blocks = nn.Sequential(*(DepthConvBlock(c.width) for _ in range(c.synthesis_blocks)))
+        self.patch = nn.Conv2d(c.width, 3 * PATCH**2, 1)
+
+    def forward(self, y: Tensor, t: Tensor) -> Tensor:
+        x = self.first(y * self.inverse_gain(t))
+        x = F.pixel_shuffle(self.up(x), 2) * self.gain(t)
+        return F.pixel_shuffle(self.patch(self.blocks(x)), PATCH)
+
+
+class HyperAnalysis(nn.Module):
+    """features [B, C_y, h, w], t [B] -> z [B, C_z, ceil(h/4), ceil(w/4)], in steps."""
+
+    def __init__(self, c: Config) -> None:
+        super().__init__()
+        self.narrow = nn.Conv2d(c.latents, c.width, 1)
+        self.down1 = nn.Conv2d(c.width, c.width, 3, stride=2, padding=1)
+        self.down2 = nn.Conv2d(c.width, c.hyper, 3, stride=2, padding=1)
+        self.gain = Steps(c.hyper, 1.0)
+
+    def forward(self, f: Tensor, t: Tensor) -> Tensor:
+        x = F.leaky_relu(self.narrow(f), 0.125)
+        x = F.leaky_relu(self.down1(x), 0.125)
+        return self.down2(x) * self.gain(t)
+
+
+class Prior(nn.Module):
+    """p(z) p(y | z) and the order in which z and y are coded, in either arithmetic.
+
+    `code` is the whole contract: the same lines run in training, encoding and decoding.
+    step: float [B] in [0, 1] with float arithmetic, the quality byte with exact arithmetic.
+    """
+
+    def __init__(self, c: Config, arithmetic: Arithmetic) -> None:
+        super().__init__()
+        a = self.arithmetic = arithmetic
+        self.z_scale = a.steps(c.hyper, ACTIVATION_BITS, 0.0, False)  # log2 of z's deviation
+        self.z_inverse = a.steps(c.hyper, INVERSE_BITS, 1.0, True)
+        self.step_bias = a.steps(c.context, ACTIVATION_BITS, 0.0, False)
+        self.up1 = a.conv(c.hyper, 4 * c.width)
+        self.depth1 = a.conv(c.width, c.width, 3, groups=c.width)
+        self.up2 = a.conv(c.width, 4 * c.width)
+        self.depth2 = a.conv(c.width, c.width, 3, groups=c.width)
+        self.features = a.conv(c.width, c.context)
+        self.head0 = a.conv(c.context, 2 * c.latents)
+        self.enter = a.conv(c.context + c.latents, c.context)
+        self.depth3 = a.conv(c.context, c.context, 3, groups=c.context)
+        self.middle = a.conv(c.context, c.context)
+        self.head1 = a.conv(c.context, 2 * c.latents)
+        # the gain of y and its inverse (which brings decoded latents back to the units of the features)
+        self.gain = a.steps(c.latents, GAIN_BITS, 1.0, True)
+        self.inverse_gain = a.steps(c.latents, INVERSE_BITS, 1.0, True)
+        self.scale = a.steps(c.latents, ACTIVATION_BITS, 0.0, False)  # log2 of the gain of the scales
+
+    def code(self, coder: Coder, step: Tensor | int, size: tuple[int, int], y: Tensor | None, z: Tensor | None) -> Tensor:
+        """Code z, then both parts of y [B, C_y, *size]; returns y_hat (exact: in units of 1/16)."""
+        a = self.arithmetic
+        hyper = self.hyper_synthesis(coder, step, size, z)
+        gain, inverse, scale = self.gain(step), self.inverse_gain(step), self.scale(step)
+        even = checkerboard(size, hyper)
+
+        mean, index = self.head0(hyper).chunk(2, 1)
+        part = self._code_part(coder, y, mean, index, gain, scale, even)
+        y_hat = unpack(part, even)
+        known = a.rescale(y_hat * inverse, LATENT_BITS + INVERSE_BITS - ACTIVATION_BITS)
+        x = a.leaky_relu(self.enter(torch.cat((hyper, known), 1)))
+        x = a.leaky_relu(self.middle(self.depth3(x)))
+        mean, index = self.head1(x).chunk(2, 1)
+        part = self._code_part(coder, y, mean, index, gain, scale, ~even)
+        return y_hat + unpack(part, ~even)
+
+    def hyper_synthesis(self, coder: Coder, step: Tensor | int, size: tuple[int, int], z: Tensor | None) -> Tensor:
+        """Code z and expand it to the features [B, context, *size] that both parts read."""
+        a = self.arithmetic
+        h, w = -(-size[0] // 4), -(-size[1] // 4)
+        z_index = table_index(a, self.z_scale(step)).expand(-1, -1, h, w)
+        z_hat = coder.code(z, torch.zeros_like(z_index), z_index)
+        x = a.rescale(z_hat * self.z_inverse(step), LATENT_BITS + INVERSE_BITS - ACTIVATION_BITS)
+        x = a.leaky_relu(self.depth1(F.pixel_shuffle(self.up1(x), 2)))
+        x = a.leaky_relu(self.depth2(F.pixel_shuffle(self.up2(x), 2)[:, :, : size[0], : size[1]]))
+        return a.leaky_relu(self.features(x) + self.step_bias(step))
+
+    def _code_part(
+        self, coder: Coder, y: Tensor | None, mean: Tensor, index: Tensor, gain: Tensor, scale: Tensor, even: Tensor
+    ) -> Tensor:
+        a = self.arithmetic
+        mean = a.rescale(mean * gain, ACTIVATION_BITS + GAIN_BITS - LATENT_BITS, LATENT_LIMIT)
+        values = None if y is None else pack(y, even)
+        return coder.code(values, pack(mean, even), pack(table_index(a, index + scale), even))
+
+
+def table_index(a: Arithmetic, log_scale: Tensor) -> Tensor:
+    """log2 of a scale -> its table index (real numbers in float, rounded to the nearest in exact arithmetic)."""
+    offset = a.constant(-SCALES_PER_OCTAVE * math.log2(SCALE_MIN), ACTIVATION_BITS)
+    return a.rescale(log_scale * SCALES_PER_OCTAVE + offset, ACTIVATION_BITS)
+
+
+def checkerboard(size: tuple[int, int], like: Tensor) -> Tensor:
+    """Bool [1, 1, h, w]: True where row + column is even."""
+    rows = torch.arange(size[0], device=like.device)[:, None]
+    columns = torch.arange(size[1], device=like.device)[None, :]
+    return ((rows + columns) % 2 == 0)[None, None]
+
+
+def pack(x: Tensor, even: Tensor) -> Tensor:
+    """The part of x [B, C, h, w] that has its first channels where `even`, the others elsewhere -> [B, C/2, h, w]."""
+    first, second = x.chunk(2, 1)
+    return torch.where(even, first, second)
+
+
+def unpack(part: Tensor, even: Tensor) -> Tensor:
+    """The inverse of `pack`, zero where the part holds nothing."""
+    return torch.cat((part * even, part * ~even), 1)
+
+
+class Hyperprior(nn.Module):
+    """The trainable codec: transforms and prior in float arithmetic."""
+
+    def __init__(self, config: Config | None = None) -> None:
+        super().__init__()
+        self.config = c = config or Config()
+        self.analysis = Analysis(c)
+        self.hyper_analysis = HyperAnalysis(c)
+        self.prior = Prior(c, Float())
+        self.synthesis = Synthesis(c)
+
+    def forward(self, x: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
+        """x [B, 3, H, W] in [-0.5, 0.5], sides multiples of 16; t [B] in [0, 1] -> (x_hat, bits [B])."""
+        features = self.analysis(x, t)
+        z = self.hyper_analysis(features, t)
+        estimator = Estimator(self.training)
+        y_hat = self.prior.code(estimator, t, features.shape[-2:], features * self.prior.gain(t), z)
+        return self.synthesis(y_hat, t), estimator.bits

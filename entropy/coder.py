@@ -1,0 +1,133 @@
+"""The three coders behind one interface: a prior walks its latents once, against any of them.
+
+`coder.code(values, mean, index) -> decoded` codes one group of conditionally independent Gaussian latents:
+
+- `Estimator` (float arithmetic): differentiable bits, noise for the rate and straight-through rounding for the result.
+- `SymbolEncoder` (exact arithmetic): pushes integer symbols with their table index.
+- `SymbolDecoder` (exact arithmetic): pops them; `values` is None.
+
+Tables are log-spaced in scale, so the logarithm of a scale *is* (up to a rounding) its table index, and a gain on the
+latents is a number added to that index.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ._rans import Decoder, Encoder, Tables, symbol_hash
+from .exact import LATENT_BITS
+
+SCALE_MIN = 0.11
+SCALES_PER_OCTAVE = 12
+SCALE_COUNT = 128
+SCALES = SCALE_MIN * 2.0 ** (np.arange(SCALE_COUNT) / SCALES_PER_OCTAVE)  # 0.11 .. 169 steps
+
+SYMBOL_LIMIT = 32000  # of int16
+LATENT_UNIT = 2.0**LATENT_BITS
+
+
+class Coder(Protocol):
+    def code(self, values: Tensor | None, mean: Tensor, index: Tensor) -> Tensor: ...
+
+
+class _LowerBound(torch.autograd.Function):
+    """max(x, bound) whose gradient lets values below the bound climb back (as in CompressAI's bound_ops)."""
+
+    @staticmethod
+    def forward(ctx, x: Tensor, bound: float) -> Tensor:  # type: ignore[no-untyped-def]
+        ctx.save_for_backward(x)
+        ctx.bound = bound
+        return x.clamp(min=bound)
+
+    @staticmethod
+    def backward(ctx, grad: Tensor):  # type: ignore[no-untyped-def]
+        (x,) = ctx.saved_tensors
+        return grad * ((x >= ctx.bound) | (grad < 0)), None
+
+
+def gaussian_bits(distance: Tensor, index: Tensor) -> Tensor:
+    """Bits of unit bins at `distance` from the mean under the Gaussian of (real) table index `index`."""
+    index = _LowerBound.apply(index, 0.0).clamp(max=SCALE_COUNT - 1)
+    inverse = torch.exp2(index * (-1 / SCALES_PER_OCTAVE)) * (math.sqrt(0.5) / SCALE_MIN)
+    distance = distance.abs()
+    upper = torch.erfc((distance - 0.5) * inverse)
+    lower = torch.erfc((distance + 0.5) * inverse)
+    return -torch.log2(_LowerBound.apply(0.5 * (upper - lower), 1e-9))
+
+
+class Estimator:
+    """Estimated bits on float latents.
+
+    training: additive uniform noise for the rate, straight-through rounding for the result (Minnen & Singh 2020).
+    Otherwise: rounded latents for both, i.e. the ideal length of the file before tables.
+    `bits` is the running sum per sample, [B].
+    """
+
+    def __init__(self, training: bool) -> None:
+        self.training = training
+        self.bits: Tensor | float = 0.0
+
+    def code(self, values: Tensor | None, mean: Tensor, index: Tensor) -> Tensor:
+        assert values is not None
+        residual = values - mean
+        rounded = residual + (torch.round(residual) - residual).detach()
+        rated = residual + torch.empty_like(residual).uniform_(-0.5, 0.5) if self.training else rounded
+        self.bits = self.bits + gaussian_bits(rated, index).flatten(1).sum(1)
+        return rounded + mean
+
+
+class SymbolEncoder:
+    """Pushes round(values - mean) under the table of each latent; `finish` gives the payload.
+
+    values: float [.., C, h, w] in steps; mean: integers in 1/16 steps, index: table indexes, both carried in float64.
+    The result is rebuilt from the symbol that was coded, clamped to int16, exactly as the decoder will.
+    """
+
+    def __init__(self, tables: Tables, profile: int, dead_zone: np.ndarray | None = None) -> None:
+        self._encoder = Encoder(profile)
+        self._tables = tables
+        self._dead_zone = None if dead_zone is None else torch.from_numpy(dead_zone)
+        self.hash = 0
+
+    def code(self, values: Tensor | None, mean: Tensor, index: Tensor) -> Tensor:
+        assert values is not None
+        index = index.clamp(0, SCALE_COUNT - 1).to(torch.uint8)
+        residual = values - mean.to(values.dtype) / LATENT_UNIT
+        if self._dead_zone is None:
+            symbol = torch.round(residual)
+        else:  # rounding towards the mean where the bits saved are worth the error
+            offset = 0.5 - self._dead_zone[index.int()]
+            symbol = torch.copysign(torch.floor(residual.abs() + offset), residual)
+        symbol = symbol.clamp(-SYMBOL_LIMIT, SYMBOL_LIMIT).to(torch.int16)
+        symbols = symbol.cpu().numpy().ravel()
+        self._encoder.push(symbols, index.cpu().numpy().ravel(), self._tables)
+        self.hash = symbol_hash(symbols, self.hash)
+        return symbol.double() * LATENT_UNIT + mean
+
+    def finish(self) -> bytes:
+        return self._encoder.finish()
+
+
+class SymbolDecoder:
+    """Pops what `SymbolEncoder` pushed. Raises StreamError on damage, at the latest in `finish`."""
+
+    def __init__(self, payload: bytes, tables: Tables, profile: int) -> None:
+        self._decoder = Decoder(payload, profile)
+        self._tables = tables
+        self.hash = 0
+
+    def code(self, values: Tensor | None, mean: Tensor, index: Tensor) -> Tensor:
+        assert values is None
+        index = index.clamp(0, SCALE_COUNT - 1).to(torch.uint8)
+        symbols = self._decoder.pop(index.cpu().numpy().ravel(), self._tables)
+        self.hash = symbol_hash(symbols, self.hash)
+        symbol = torch.from_numpy(symbols).to(mean.device).view(mean.shape)
+        return symbol.clamp(-SYMBOL_LIMIT, SYMBOL_LIMIT).double() * LATENT_UNIT + mean
+
+    def finish(self) -> None:
+        self._decoder.finish()

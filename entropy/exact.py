@@ -1,0 +1,186 @@
+"""Two arithmetics for the networks that choose probability tables: float to train, integers to code.
+
+A stream decodes everywhere only if nothing that selects a table is computed in floating point that may round
+differently on another machine. So a prior is written once against an *arithmetic*:
+
+- `Float`: ordinary differentiable layers, used in training.
+- `Exact`: the same layers on integers carried in float64. Every product and every partial sum is an integer
+  below 2^53, hence exactly representable, hence independent of the order of summation, of threads, memory layout,
+  batch and instruction set.
+
+Exact numbers are fixed-point: activations count 2^-12 (`ACTIVATION_BITS`), weights 2^-14, decoded latents 2^-4.
+`quantise` fills an exact network from its trained float twin; `prove_bounds` checks, from the integer weights alone,
+that no input can leave the exact range.
+
+References: Balle et al., "Integer networks for data compression with latent-variable models" (ICLR 2019) for the
+idea; carrying the integers in float64 keeps the error of post-training quantisation near 2^-12.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+ACTIVATION_BITS = 12  # activations are multiples of 2^-12
+WEIGHT_BITS = 14
+GAIN_BITS = 12
+INVERSE_BITS = 16  # inverse gains are small numbers
+LATENT_BITS = 4  # decoded latents are multiples of 1/16
+
+ACTIVATION_LIMIT = 2**24  # clamp of integer activations: real values of +-4096
+LATENT_LIMIT = 2**20  # decoded latents and their means: +-65536 steps of 1/16 around int16 symbols
+EXACT_LIMIT = 2**53  # integers of float64
+
+POSITIONS = 256  # values of the quality byte
+
+
+class Arithmetic(Protocol):
+    """What a prior needs from its number system."""
+
+    def conv(self, channels_in: int, channels_out: int, kernel: int = 1, groups: int = 1) -> nn.Module: ...
+    def steps(self, channels: int, bits: int, initial: Tensor | float, exponential: bool) -> nn.Module: ...
+    def rescale(self, x: Tensor, bits: int, limit: int = ACTIVATION_LIMIT) -> Tensor: ...
+    def leaky_relu(self, x: Tensor) -> Tensor: ...
+    def constant(self, value: float, bits: int) -> float: ...
+
+
+class Float:
+    """Differentiable arithmetic for training; units are real numbers, so rescaling does nothing."""
+
+    exact = False
+
+    def conv(self, channels_in: int, channels_out: int, kernel: int = 1, groups: int = 1) -> nn.Module:
+        return nn.Conv2d(channels_in, channels_out, kernel, padding=kernel // 2, groups=groups)
+
+    def steps(self, channels: int, bits: int, initial: Tensor | float, exponential: bool) -> nn.Module:
+        return Steps(channels, initial, exponential)
+
+    def rescale(self, x: Tensor, bits: int, limit: int = ACTIVATION_LIMIT) -> Tensor:
+        return x
+
+    def leaky_relu(self, x: Tensor) -> Tensor:
+        return F.leaky_relu(x, 0.125)
+
+    def constant(self, value: float, bits: int) -> float:
+        return value
+
+
+class Exact:
+    """Integers in float64. Every operation here is exact, so its result is the same on every machine."""
+
+    exact = True
+
+    def conv(self, channels_in: int, channels_out: int, kernel: int = 1, groups: int = 1) -> nn.Module:
+        return ExactConv2d(channels_in, channels_out, kernel, groups)
+
+    def steps(self, channels: int, bits: int, initial: Tensor | float, exponential: bool) -> nn.Module:
+        return ExactSteps(channels, bits)
+
+    def rescale(self, x: Tensor, bits: int, limit: int = ACTIVATION_LIMIT) -> Tensor:
+        """floor(x / 2^bits + 1/2), clamped to +-limit."""
+        return torch.floor((x + 2.0 ** (bits - 1)) * 2.0**-bits).clamp_(-limit, limit)
+
+    def leaky_relu(self, x: Tensor) -> Tensor:
+        return torch.maximum(x, torch.floor(x * 0.125)).clamp_(-ACTIVATION_LIMIT, ACTIVATION_LIMIT)
+
+    def constant(self, value: float, bits: int) -> float:
+        return float(round(value * 2**bits))
+
+
+class Steps(nn.Module):
+    """A vector per quality position, piecewise linear (in the log if `exponential`) over `knots` trained vectors.
+
+    forward: t, float [B] in [0, 1] -> [B, channels, 1, 1].
+    """
+
+    def __init__(self, channels: int, initial: Tensor | float = 0.0, exponential: bool = True, knots: int = 9) -> None:
+        super().__init__()
+        start = torch.as_tensor(initial, dtype=torch.float32).expand(knots, channels).clone()
+        self.knots = nn.Parameter(start.log() if exponential else start)
+        self.exponential = exponential
+
+    def forward(self, t: Tensor) -> Tensor:
+        last = self.knots.shape[0] - 1
+        distance = (t[:, None] * last - torch.arange(last + 1, device=t.device)).abs()
+        values = (1 - distance).clamp(min=0) @ self.knots
+        return (values.exp() if self.exponential else values)[:, :, None, None]
+
+
+class ExactSteps(nn.Module):
+    """The same as an integer table over the 256 values of the quality byte.
+
+    forward: position, int in [0, 255] -> float64 integers [1, channels, 1, 1] in units of 2^-bits.
+    """
+
+    def __init__(self, channels: int, bits: int) -> None:
+        super().__init__()
+        self.bits = bits
+        self.register_buffer("table", torch.zeros(POSITIONS, channels, dtype=torch.int32))
+
+    def forward(self, position: int) -> Tensor:
+        return self.table[position].double()[None, :, None, None]
+
+    def quantise(self, steps: Steps, positions: Tensor) -> None:
+        """Tabulate the trained `steps` at `positions` (float [256] in [0, 1])."""
+        values = steps.double()(positions.double())[:, :, 0, 0]
+        self.table.copy_(torch.round(values * 2**self.bits))
+
+
+class ExactConv2d(nn.Module):
+    """Convolution of stride 1 on integer activations, rescaled to activation units with round-half-up.
+
+    Buffers: weight int32 [out, in/groups, k, k] in 2^-14, bias int64 [out] in 2^-26.
+    """
+
+    def __init__(self, channels_in: int, channels_out: int, kernel: int, groups: int) -> None:
+        super().__init__()
+        self.groups = groups
+        shape = (channels_out, channels_in // groups, kernel, kernel)
+        self.register_buffer("weight", torch.zeros(shape, dtype=torch.int32))
+        self.register_buffer("bias", torch.zeros(channels_out, dtype=torch.int64))
+        self._double: tuple[Tensor, Tensor] | None = None
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self._double is None or self._double[0].device != x.device:
+            self._double = self.weight.double(), self.bias.double() + 2.0 ** (WEIGHT_BITS - 1)
+        weight, bias = self._double
+        acc = F.conv2d(x, weight, bias, padding=weight.shape[-1] // 2, groups=self.groups)
+        return torch.floor(acc.mul_(2.0**-WEIGHT_BITS)).clamp_(-ACTIVATION_LIMIT, ACTIVATION_LIMIT)
+
+    def quantise(self, conv: nn.Conv2d) -> None:
+        self.weight.copy_(torch.round(conv.weight.double() * 2**WEIGHT_BITS))
+        assert conv.bias is not None
+        self.bias.copy_(torch.round(conv.bias.double() * 2 ** (WEIGHT_BITS + ACTIVATION_BITS)))
+        self._double = None
+
+    def bound(self) -> int:
+        """The largest |partial sum| that any input within the activation limit can reach."""
+        weight = self.weight.long().abs().flatten(1).sum(1)
+        return int((weight * ACTIVATION_LIMIT + self.bias.abs()).max()) + 2 ** (WEIGHT_BITS - 1)
+
+
+@torch.no_grad()
+def quantise(trained: nn.Module, exact: nn.Module, positions: Tensor) -> None:
+    """Fill the exact network from its float twin, module by module of the same name, and prove its bounds.
+
+    `positions` (float [256] in [0, 1]) places the values of the quality byte on the trained quality range.
+    """
+    source = dict(trained.named_modules())
+    for name, module in exact.named_modules():
+        if isinstance(module, ExactConv2d | ExactSteps):
+            args = (positions,) if isinstance(module, ExactSteps) else ()
+            module.quantise(source[name], *args)  # type: ignore[arg-type]
+    prove_bounds(exact)
+
+
+def prove_bounds(network: nn.Module) -> None:
+    """Raise ArithmeticError unless every sum in the network stays an exact integer of float64 for every input."""
+    for name, module in network.named_modules():
+        if isinstance(module, ExactConv2d) and module.bound() > EXACT_LIMIT:
+            raise ArithmeticError(f"{name}: a sum can reach {module.bound()}, above 2^53")
+        # a step table multiplies activations (2^24) or latents (2^20): either product must stay exact
+        if isinstance(module, ExactSteps) and int(module.table.abs().max()) * ACTIVATION_LIMIT > EXACT_LIMIT // 2:
+            raise ArithmeticError(f"{name}: a product can leave the exact range of float64")
