@@ -50,7 +50,8 @@ def read_picture(source: str | Path | BinaryIO, max_pixels: int | None = None) -
     name = source_name(source)
     limit = DEFAULT_MAX_PIXELS if max_pixels is None else max_pixels
     with _opened(source, name, limit) as file, warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Pillow's remarks on metadata; what matters is raised
+        warnings.simplefilter("ignore")  # Pillow's remarks on metadata...
+        warnings.filterwarnings("error", "Corrupt EXIF data")  # ...but this is a directory that is cut off
         try:
             return _read(file, name, limit)
         except MediaError:
@@ -96,7 +97,7 @@ def _gathered(stream: BinaryIO, name: str, limit: int) -> BinaryIO:
 
 def _read(file: BinaryIO, name: str, limit: int) -> Picture:
     start = file.read(16)
-    if start[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
+    if start[:4] in (b"II*\0", b"MM\0*", b"II+\0"):
         return read_tiff(file, name, limit)
     plugin = _plugin(start)
     if plugin is None:

@@ -1,5 +1,6 @@
 """Reading TIFF: Pillow for what it knows, tifffile for the layouts it does not."""
 
+import logging
 from collections.abc import Callable
 from typing import Any, BinaryIO
 
@@ -14,6 +15,8 @@ from .limits import check_size, pillow_limit_lifted
 from .picture import Picture
 from .samples import Alpha, from_pillow, split_alpha, unpremultiply
 from .tiff_tags import ICC, XMP, exif_of, read_tags
+
+logging.getLogger("tifffile").addHandler(logging.NullHandler())  # what it says is raised, too
 
 _BITS, _PHOTOMETRIC, _PLANES, _INKS, _EXTRA, _FORMAT = 258, 262, 284, 332, 338, 339
 _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _SEPARATED = 0, 1, 2, 5

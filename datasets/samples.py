@@ -58,6 +58,6 @@ def keyed_alpha(pixels: np.ndarray, key: int | tuple[int, ...], bits: int) -> np
 
 def unpremultiply(pixels: np.ndarray, alpha: np.ndarray) -> np.ndarray:
     """Divide colours (H x W x C) by alpha (H x W) of the same dtype, rounded; black where alpha is 0."""
-    full = np.uint64(np.iinfo(pixels.dtype).max)
-    divisor = np.maximum(alpha, 1).astype(np.uint64)[:, :, None]
-    return np.minimum((pixels * full + divisor // np.uint64(2)) // divisor, full).astype(pixels.dtype)
+    full = int(np.iinfo(pixels.dtype).max)  # squared and rounded up it just fits uint32
+    divisor = np.maximum(alpha, 1).astype(np.uint32)[:, :, None]
+    return np.minimum((pixels.astype(np.uint32) * full + divisor // 2) // divisor, full).astype(pixels.dtype)

@@ -3,6 +3,7 @@
 Tags: TIFF 6.0; ICC profile: ICC.1 annex B.4; XMP: XMP specification part 3; EXIF: CIPA DC-008.
 """
 
+import struct
 from typing import Any, BinaryIO
 
 from PIL import Image, TiffTags
@@ -18,8 +19,14 @@ _DESCRIPTIVE = (0x010E, 0x010F, 0x0110, 0x0131, 0x0132, 0x013B, 0x8298, 0x4746, 
 def read_tags(file: BinaryIO) -> Image.Exif:
     """The main directory of a TIFF file."""
     file.seek(0)
+    head = file.read(16)
+    file.seek(0)
     tags = Image.Exif()
-    tags.load_from_fp(file)
+    if head.startswith(b"II+\0"):  # BigTIFF: Pillow's parser has to be told
+        tags.endian, tags.bigtiff = "<", True
+        tags.load_from_fp(file, *struct.unpack("<Q", head[8:]))
+    else:
+        tags.load_from_fp(file)
     return tags
 
 
