@@ -1,0 +1,234 @@
+"""Headers and chunks <-> the bytes of a .kdk file. `docs/format.md` is the specification.
+
+    one chunk:       magic, version + flags | header | payload | CRC
+    several chunks:  magic, version + flags | length | header, directory | CRC | chunk, chunk, ...
+
+Nothing is interpreted before its checksum is verified, and nothing is allocated on the word of a header.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import IntEnum, IntFlag
+
+from kodek.entropy import crc32c
+
+from . import varint
+from .errors import DamagedError, FormatError, LimitError, VersionError
+from .fields import Reader
+from .header import ImageHeader, Limits, Mode, read_header_fields
+from .sniff import other_format
+
+__all__ = ["Chunk", "Contents", "Entry", "ImageHeader", "Kind", "Limits", "read", "read_header", "write"]
+
+MAGIC = b"KDK"
+VERSION = 1
+START_SIZE = len(MAGIC) + 1
+CRC_SIZE = 4
+SMALLEST_FILE = 24  # one chunk, empty
+SMALLEST_ENTRY = 6
+
+CRITICAL = 0x80
+
+
+class Kind(IntEnum):
+    """The kinds of chunks. A reader that doesn't know a critical one must refuse the file."""
+
+    PAYLOAD = CRITICAL | 1
+    PAYLOAD_K = CRITICAL | 2
+    ALPHA = CRITICAL | 3
+    ICC = 1
+    EXIF = 2
+    XMP = 3
+
+
+KNOWN = frozenset(Kind)
+
+
+class Flags(IntFlag):
+    """The upper half of the fourth byte."""
+
+    DIRECTORY = 1
+    TRACKS = 2  # reserved: several tracks
+    EMBEDDED = 4  # reserved: a prefix of the payload decodes
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """kind: a `Kind`, or 0..255 of a later version; data: at most 2^63 - 1 bytes."""
+
+    kind: int
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """Where a chunk lies in the file.
+
+    checksum: CRC-32C of its bytes, None where they are covered by the whole file's.
+    """
+
+    kind: int
+    start: int
+    size: int
+    checksum: int | None
+
+    @property
+    def critical(self) -> bool:
+        return bool(self.kind & CRITICAL)
+
+    @property
+    def name(self) -> str:
+        return Kind(self.kind).name if self.kind in KNOWN else f"unknown {self.kind:#04x}"
+
+
+@dataclass(frozen=True)
+class Contents:
+    """A file's header and the place of each of its chunks, the unknown ones included."""
+
+    header: ImageHeader
+    entries: tuple[Entry, ...]
+
+
+def write(header: ImageHeader, chunks: Sequence[Chunk]) -> bytes:
+    """The bytes of a file with these chunks, in this order.
+
+    There is one PAYLOAD, a PAYLOAD_K for CMYK and only then, and at most one of each other known kind.
+    Raises ValueError for a header or chunks that the format can't hold.
+    """
+    problem = _kinds_problem(header.mode, [chunk.kind for chunk in chunks])
+    if problem:
+        raise ValueError(problem)
+    if len(chunks) == 1:
+        return _with_crc(_start(Flags(0)) + header.write() + chunks[0].data)
+    directory = varint.encode(len(chunks)) + b"".join(
+        bytes((chunk.kind,)) + varint.encode(len(chunk.data)) + _crc(chunk.data) for chunk in chunks
+    )
+    body = header.write() + directory
+    head = _with_crc(_start(Flags.DIRECTORY) + varint.encode(len(body)) + body)
+    return head + b"".join(chunk.data for chunk in chunks)
+
+
+def read(data: bytes | memoryview, limits: Limits | None = None) -> tuple[ImageHeader, list[Chunk]]:
+    """A file's header and its chunks of known kinds; all checksums are verified.
+
+    Raises FormatError, DamagedError, VersionError or LimitError.
+    """
+    data = bytes(data)
+    contents = read_header(data, limits)
+    chunks = []
+    for entry in contents.entries:
+        content = data[entry.start : entry.start + entry.size]
+        if entry.checksum is not None and entry.checksum != crc32c(content):
+            raise DamagedError(f"Damaged file: the checksum of its {entry.name} chunk differs.")
+        if entry.kind in KNOWN:
+            chunks.append(Chunk(Kind(entry.kind), content))
+    return contents.header, chunks
+
+
+def read_header(data: bytes | memoryview, limits: Limits | None = None) -> Contents:
+    """The header and directory of a whole file; verifies all but the checksums of a directory's chunks.
+
+    Raises FormatError, DamagedError, VersionError or LimitError.
+    """
+    data = bytes(data)
+    flags = _read_start(data)
+    if flags not in (0, Flags.DIRECTORY):
+        raise VersionError(f"This file needs a newer kodek: its flags are {int(flags):#x}.")
+    read_rest = _read_directory if flags else _read_single
+    contents = read_rest(data, limits or Limits())
+    for entry in contents.entries:
+        if entry.critical and entry.kind not in KNOWN:
+            raise VersionError(f"This file needs a newer kodek: it has a critical chunk {entry.kind:#04x}.")
+    problem = _kinds_problem(contents.header.mode, [entry.kind for entry in contents.entries])
+    if problem:
+        raise FormatError(f"Malformed header: {problem}.")
+    return contents
+
+
+def _read_start(data: bytes) -> Flags:
+    if not data:
+        raise FormatError("Not a .kdk file: it is empty.")
+    if not data.startswith(MAGIC[: len(data)]):
+        other = other_format(data)
+        raise FormatError(
+            "Not a .kdk file: " + (f"it looks like {other}." if other else "its first bytes differ.")
+        )
+    if len(data) < SMALLEST_FILE:
+        raise DamagedError(f"Truncated file: it ends after {len(data)} bytes, inside its header.")
+    version, flags = data[len(MAGIC)] & 0x0F, data[len(MAGIC)] >> 4
+    if version != VERSION:
+        raise VersionError(
+            f"This file has version {version} of the format, but this kodek reads version {VERSION} only."
+        )
+    return Flags(flags)
+
+
+def _read_single(data: bytes, limits: Limits) -> Contents:
+    end = len(data) - CRC_SIZE
+    if crc32c(data[:end]) != int.from_bytes(data[end:], "little"):
+        raise DamagedError("Damaged file: its checksum differs, so bytes were changed, added or cut off.")
+    reader = Reader(data[:end], START_SIZE)
+    header = read_header_fields(reader, limits)
+    return Contents(header, (Entry(Kind.PAYLOAD, reader.offset, reader.left, None),))
+
+
+def _read_directory(data: bytes, limits: Limits) -> Contents:
+    reader = Reader(data, START_SIZE)
+    size = reader.varint()
+    end = reader.offset + size
+    if end + CRC_SIZE > len(data):
+        raise DamagedError("Truncated or damaged file: its header is longer than the file.")
+    if crc32c(data[:end]) != int.from_bytes(data[end : end + CRC_SIZE], "little"):
+        raise DamagedError("Damaged file: the checksum of its header differs.")
+
+    reader = Reader(data[:end], reader.offset)
+    header = read_header_fields(reader, limits)
+    entries = _read_entries(reader, end + CRC_SIZE, limits)
+    end = entries[-1].start + entries[-1].size
+    if end > len(data):
+        raise DamagedError(f"Truncated file: it has {len(data)} of {end} bytes.")
+    if end < len(data):
+        raise DamagedError(f"Damaged file: {len(data) - end} bytes follow its end.")
+    return Contents(header, entries)
+
+
+def _read_entries(reader: Reader, start: int, limits: Limits) -> tuple[Entry, ...]:
+    """The directory, whose first chunk lies at `start`."""
+    count = reader.varint()
+    if count > limits.max_chunks:
+        raise LimitError(f"The header claims {count} chunks, more than the limit of {limits.max_chunks}.")
+    if count < 2 or count * SMALLEST_ENTRY > reader.left:
+        raise FormatError(f"Malformed header: its directory can't hold {count} chunks.")
+    entries = []
+    for _ in range(count):
+        entries.append(Entry(reader.uint(1), start, reader.varint(), reader.uint(CRC_SIZE)))
+        start += entries[-1].size
+    if reader.left:
+        raise FormatError(f"Malformed header: {reader.left} bytes follow its directory.")
+    return tuple(entries)
+
+
+def _kinds_problem(mode: Mode, kinds: list[int]) -> str | None:
+    """What is wrong with the combination of chunks, if anything."""
+    for kind in Kind:
+        if kinds.count(kind) > 1:
+            return f"there are {kinds.count(kind)} {kind.name} chunks"
+    if Kind.PAYLOAD not in kinds:
+        return "there is no PAYLOAD chunk"
+    if (Kind.PAYLOAD_K in kinds) != (mode == "CMYK"):
+        return "a PAYLOAD_K chunk belongs to CMYK and to nothing else"
+    return None
+
+
+def _start(flags: Flags) -> bytes:
+    return MAGIC + bytes((VERSION | flags << 4,))
+
+
+def _crc(data: bytes) -> bytes:
+    return crc32c(data).to_bytes(CRC_SIZE, "little")
+
+
+def _with_crc(data: bytes) -> bytes:
+    return data + _crc(data)
