@@ -20,7 +20,7 @@ from .fields import Reader
 from .header import ImageHeader, Limits, Mode, read_header_fields
 from .sniff import other_format
 
-__all__ = ["Chunk", "Contents", "Entry", "ImageHeader", "Kind", "Limits", "read", "read_header", "write"]
+__all__ = ["Chunk", "ChunkKind", "Contents", "Entry", "ImageHeader", "Limits", "read", "read_header", "write"]
 
 MAGIC = b"KDK"
 VERSION = 1
@@ -32,8 +32,8 @@ SMALLEST_ENTRY = 6
 CRITICAL = 0x80
 
 
-class Kind(IntEnum):
-    """The kinds of chunks. A reader that doesn't know a critical one must refuse the file."""
+class ChunkKind(IntEnum):
+    """What chunks hold. A reader that doesn't know a critical kind must refuse the file."""
 
     PAYLOAD = CRITICAL | 1
     PAYLOAD_K = CRITICAL | 2
@@ -43,7 +43,8 @@ class Kind(IntEnum):
     XMP = 3
 
 
-KNOWN = frozenset(Kind)
+KNOWN = frozenset(ChunkKind)
+REPEATING = frozenset((ChunkKind.PAYLOAD, ChunkKind.PAYLOAD_K))  # one for each tile
 
 
 class Flags(IntFlag):
@@ -56,7 +57,7 @@ class Flags(IntFlag):
 
 @dataclass(frozen=True)
 class Chunk:
-    """kind: a `Kind`, or 0..255 of a later version; data: at most 2^63 - 1 bytes."""
+    """kind: a `ChunkKind`, or 0..255 of a later version; data: at most 2^63 - 1 bytes."""
 
     kind: int
     data: bytes
@@ -80,7 +81,7 @@ class Entry:
 
     @property
     def name(self) -> str:
-        return Kind(self.kind).name if self.kind in KNOWN else f"unknown {self.kind:#04x}"
+        return ChunkKind(self.kind).name if self.kind in KNOWN else f"unknown {self.kind:#04x}"
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,8 @@ class Contents:
 def write(header: ImageHeader, chunks: Sequence[Chunk]) -> bytes:
     """The bytes of a file with these chunks, in this order.
 
-    There is one PAYLOAD, a PAYLOAD_K for CMYK and only then, and at most one of each other known kind.
+    There is a PAYLOAD for each tile, at least one; the same goes for PAYLOAD_K in CMYK, where alone it belongs.
+    Other known kinds occur at most once.
     Raises ValueError for a header or chunks that the format can't hold.
     """
     problem = _kinds_problem(header.mode, [chunk.kind for chunk in chunks])
@@ -123,7 +125,7 @@ def read(data: bytes | memoryview, limits: Limits | None = None) -> tuple[ImageH
         if entry.checksum is not None and entry.checksum != crc32c(content):
             raise DamagedError(f"Damaged file: the checksum of its {entry.name} chunk differs.")
         if entry.kind in KNOWN:
-            chunks.append(Chunk(Kind(entry.kind), content))
+            chunks.append(Chunk(ChunkKind(entry.kind), content))
     return contents.header, chunks
 
 
@@ -171,7 +173,7 @@ def _read_single(data: bytes, limits: Limits) -> Contents:
         raise DamagedError("Damaged file: its checksum differs, so bytes were changed, added or cut off.")
     reader = Reader(data[:end], START_SIZE)
     header = read_header_fields(reader, limits)
-    return Contents(header, (Entry(Kind.PAYLOAD, reader.offset, reader.left, None),))
+    return Contents(header, (Entry(ChunkKind.PAYLOAD, reader.offset, reader.left, None),))
 
 
 def _read_directory(data: bytes, limits: Limits) -> Contents:
@@ -212,12 +214,12 @@ def _read_entries(reader: Reader, start: int, limits: Limits) -> tuple[Entry, ..
 
 def _kinds_problem(mode: Mode, kinds: list[int]) -> str | None:
     """What is wrong with the combination of chunks, if anything."""
-    for kind in Kind:
-        if kinds.count(kind) > 1:
+    for kind in ChunkKind:
+        if kind not in REPEATING and kinds.count(kind) > 1:
             return f"there are {kinds.count(kind)} {kind.name} chunks"
-    if Kind.PAYLOAD not in kinds:
+    if ChunkKind.PAYLOAD not in kinds:
         return "there is no PAYLOAD chunk"
-    if (Kind.PAYLOAD_K in kinds) != (mode == "CMYK"):
+    if (ChunkKind.PAYLOAD_K in kinds) != (mode == "CMYK"):
         return "a PAYLOAD_K chunk belongs to CMYK and to nothing else"
     return None
 

@@ -2,8 +2,8 @@
 
     python tests/codecs/mutate.py good.kdk folder --count 10000
 
-writes `00000.kdk`, `00001.kdk`, ... Repaired mutations get past the checksums, so that the parser, the entropy
-decoder and the synthesis see them.
+writes `00000.kdk`, `00001.kdk`, ... Repaired mutations get past the checksums, so that the parser,
+the entropy decoder and the synthesis see them.
 """
 
 from __future__ import annotations

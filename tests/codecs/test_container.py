@@ -11,18 +11,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from kodek.codecs import varint
-from kodek.codecs.container import Chunk, ImageHeader, Kind, Limits, read, read_header, write
+from kodek.codecs.container import Chunk, ChunkKind, ImageHeader, Limits, read, read_header, write
 from kodek.codecs.errors import CodecError, DamagedError, FormatError, LimitError, VersionError
 from kodek.entropy import crc32c
 
 from .mutate import mutations
 
 HEADER = ImageHeader(bytes(range(8)), 64, 64, "RGB", 8, 127, 1, 0xDEADBEEF)
-PAYLOAD = Chunk(Kind.PAYLOAD, bytes(range(100, 160)))
-EXIF = Chunk(Kind.EXIF, b"Exif\0\0MM")
+PAYLOAD = Chunk(ChunkKind.PAYLOAD, bytes(range(100, 160)))
+EXIF = Chunk(ChunkKind.EXIF, b"Exif\0\0MM")
 LATER = Chunk(0x44, b"of a later version")
 SMALL = write(HEADER, [PAYLOAD])
-SEVERAL = write(HEADER, [PAYLOAD, EXIF, LATER, Chunk(Kind.ALPHA, b"")])
+SEVERAL = write(HEADER, [PAYLOAD, EXIF, LATER, Chunk(ChunkKind.ALPHA, b"")])
 
 headers = st.builds(
     ImageHeader,
@@ -45,9 +45,13 @@ def with_directory(body: bytes, chunks: bytes) -> bytes:
     return with_crc(b"KDK\x11" + varint.encode(len(body)) + body) + chunks
 
 
-@given(headers, st.sets(st.sampled_from([Kind.ALPHA, Kind.ICC, Kind.EXIF, Kind.XMP])), st.data())
-def test_round_trip(header: ImageHeader, kinds: set[Kind], data: st.DataObject) -> None:
-    kinds |= {Kind.PAYLOAD} | ({Kind.PAYLOAD_K} if header.mode == "CMYK" else set())
+@given(
+    headers,
+    st.sets(st.sampled_from([ChunkKind.ALPHA, ChunkKind.ICC, ChunkKind.EXIF, ChunkKind.XMP])),
+    st.data(),
+)
+def test_round_trip(header: ImageHeader, kinds: set[ChunkKind], data: st.DataObject) -> None:
+    kinds |= {ChunkKind.PAYLOAD} | ({ChunkKind.PAYLOAD_K} if header.mode == "CMYK" else set())
     order = data.draw(st.permutations(sorted(kinds)))
     chunks = [Chunk(kind, data.draw(st.binary(max_size=300))) for kind in order]
     file = write(header, chunks)
@@ -81,12 +85,12 @@ def test_overhead_of_a_small_picture() -> None:
 
 def test_golden_bytes() -> None:
     """The format can't change unnoticed: released files hold these bytes."""
-    payload = Chunk(Kind.PAYLOAD, b"abc")
+    payload = Chunk(ChunkKind.PAYLOAD, b"abc")
     assert write(HEADER, [payload]).hex() == (
         "4b444b01" "14" "3f" "3f" "0001020304050607" "7f" "efbeadde" "616263" "4ed6e57d"
     )  # fmt: skip
     header = ImageHeader(bytes(8), 200, 1, "CMYK", 16, 255, 2, 1)
-    chunks = [payload, Chunk(Kind.PAYLOAD_K, b"k"), Chunk(Kind.ICC, b"")]
+    chunks = [payload, Chunk(ChunkKind.PAYLOAD_K, b"k"), Chunk(ChunkKind.ICC, b"")]
     assert write(header, chunks).hex() == (
         "4b444b11" "24" "68" "c701" "00" "0000000000000000" "ff" "01000000"
         "03" "81" "03" "b73f4b36" "82" "01" "086b32aa" "01" "00" "00000000" "29f35bbf" "616263" "6b"
@@ -158,12 +162,20 @@ def test_files_of_later_versions() -> None:
 def test_unknown_chunks() -> None:
     header, chunks = read(SEVERAL)
     assert header == HEADER
-    assert [chunk.kind for chunk in chunks] == [Kind.PAYLOAD, Kind.EXIF, Kind.ALPHA]
+    assert [chunk.kind for chunk in chunks] == [ChunkKind.PAYLOAD, ChunkKind.EXIF, ChunkKind.ALPHA]
     names = [entry.name for entry in read_header(SEVERAL).entries]
     assert names == ["PAYLOAD", "EXIF", "unknown 0x44", "ALPHA"]
     critical = write(HEADER, [PAYLOAD, Chunk(0xC4, b"")])
     with pytest.raises(VersionError, match="0xc4"):
         read(critical)
+
+
+def test_tiles() -> None:
+    tiles = [Chunk(ChunkKind.PAYLOAD, bytes((i,)) * i) for i in range(200)]
+    file = write(HEADER, tiles)
+    assert read(file) == (HEADER, tiles)
+    entry = read_header(file).entries[150]
+    assert file[entry.start : entry.start + entry.size] == tiles[150].data
 
 
 def test_damage_in_an_unknown_chunk_is_detected() -> None:
@@ -190,14 +202,13 @@ def test_limits() -> None:
     ("mode", "kinds"),
     [
         ("RGB", []),
-        ("RGB", [Kind.EXIF]),
-        ("RGB", [Kind.PAYLOAD, Kind.PAYLOAD]),
-        ("RGB", [Kind.PAYLOAD, Kind.ALPHA, Kind.ALPHA]),
-        ("RGB", [Kind.PAYLOAD, Kind.PAYLOAD_K]),
-        ("CMYK", [Kind.PAYLOAD]),
+        ("RGB", [ChunkKind.EXIF]),
+        ("RGB", [ChunkKind.PAYLOAD, ChunkKind.ALPHA, ChunkKind.ALPHA]),
+        ("RGB", [ChunkKind.PAYLOAD, ChunkKind.PAYLOAD_K]),
+        ("CMYK", [ChunkKind.PAYLOAD]),
     ],
 )
-def test_combinations_of_chunks(mode: str, kinds: list[Kind]) -> None:
+def test_combinations_of_chunks(mode: str, kinds: list[ChunkKind]) -> None:
     header = ImageHeader(bytes(8), 1, 1, mode, 8, 0, 0, 0)  # type: ignore[arg-type]
     with pytest.raises(ValueError):
         write(header, [Chunk(kind, b"") for kind in kinds])
@@ -207,14 +218,14 @@ def test_combinations_of_chunks(mode: str, kinds: list[Kind]) -> None:
 
 
 def test_directory_is_canonical() -> None:
-    entry = bytes((Kind.PAYLOAD, 0)) + bytes(4)
+    entry = bytes((ChunkKind.PAYLOAD, 0)) + bytes(4)
     fields = HEADER.write()
     cases = [
         (b"\x01" + entry, "can't hold 1 chunks"),
         (b"\x02" + entry, "can't hold 2 chunks"),
         (b"\x82\x00" + entry, "shortest"),
-        (b"\x02" + entry + bytes((Kind.EXIF, 0)) + bytes(5), "1 bytes follow"),
-        (b"\x02" + entry + bytes((Kind.EXIF, 0x80, 0)) + bytes(4), "shortest"),
+        (b"\x02" + entry + bytes((ChunkKind.EXIF, 0)) + bytes(5), "1 bytes follow"),
+        (b"\x02" + entry + bytes((ChunkKind.EXIF, 0x80, 0)) + bytes(4), "shortest"),
         (b"", "doesn't end"),
     ]
     for directory, sentence in cases:
@@ -277,7 +288,7 @@ def test_mutations_raise_only_codec_errors(file: bytes) -> None:
 @pytest.mark.usefixtures("traced")
 def test_claims_cost_nothing() -> None:
     huge = varint.encode(2**62)
-    entry = bytes((Kind.PAYLOAD,)) + huge + bytes(4)
+    entry = bytes((ChunkKind.PAYLOAD,)) + huge + bytes(4)
     for file in (
         b"KDK\x11" + huge + bytes(20),
         with_directory(HEADER.write() + huge + entry, b""),
