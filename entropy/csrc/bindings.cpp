@@ -103,9 +103,8 @@ PyTables make_tables(const In<F>& freqs, const In<std::int32_t>& sizes, const In
 }
 
 auto freqs_of(const PyTables& self) {
-  return copy_out<std::uint32_t>(self.tables->entry_count(), [&](std::size_t i) {
-    return self.tables->entries()[i].freq_minus_1 + std::uint32_t{1};
-  });
+  return copy_out<std::uint32_t>(self.tables->entry_count(),
+                                 [&](std::size_t i) { return self.tables->entries()[i].freq(); });
 }
 auto sizes_of(const PyTables& self) {
   const std::uint32_t escapes = self.tables->escape() ? 1 : 0;
@@ -133,7 +132,7 @@ nb::object hash_of(const PyTables& self) {
     words.insert(words.end(), {row.regular, static_cast<std::uint32_t>(row.offset), row.shift});
   }
   for (std::size_t e = 0; e < tables.entry_count(); ++e) {
-    words.push_back(tables.entries()[e].freq_minus_1 + std::uint32_t{1});
+    words.push_back(tables.entries()[e].freq());
   }
   const nb::bytes content(words.data(), words.size() * sizeof(std::uint32_t));
   return nb::module_::import_("hashlib").attr("blake2b")(content, "digest_size"_a = 8).attr("digest")();

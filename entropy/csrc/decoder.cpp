@@ -10,8 +10,6 @@
 namespace kodek {
 namespace {
 
-constexpr std::size_t kBlock = 1024;  // symbols between two looks at the side buffer
-
 template <class T>
 T load(const std::uint8_t* from) {
   T value;
@@ -67,7 +65,7 @@ void Decoder::start_single(std::span<const std::uint8_t> coded) {
 }
 
 void Decoder::start_lanes(std::span<const std::uint8_t> coded) {
-  const auto lanes = static_cast<std::size_t>(kProfiles[profile_].lanes);
+  const std::size_t lanes = lane_count();
   next_ = coded.data();
   lanes_.fill(kLow32);
   if (coded.empty()) return;
@@ -88,42 +86,51 @@ void Decoder::check_interval_bits(int bits) const {
   }
 }
 
-std::uint16_t Decoder::next_word() {
-  if (next_ == end_) {
-    failed_ = true;
-    throw StreamError("the stream ends before the symbols do");
-  }
-  const auto word = load<std::uint16_t>(next_);
-  next_ += 2;
-  return word;
+// Low bits of the state whose turn it is.
+std::uint32_t Decoder::slot(int bits) const {
+  const std::uint64_t x = profile_ == 0 ? single_ : lanes_[position_ % lane_count()];
+  return static_cast<std::uint32_t>(x) & ((std::uint32_t{1} << bits) - 1);
 }
 
 std::uint32_t Decoder::peek(int bits) const {
   check_alive();
   check_interval_bits(bits);
-  const std::uint64_t x = profile_ == 0 ? single_ : lanes_[position_ % kProfiles[profile_].lanes];
-  return static_cast<std::uint32_t>(x) & ((std::uint32_t{1} << bits) - 1);
+  return slot(bits);
 }
 
 void Decoder::advance(std::uint32_t start, std::uint32_t freq, int bits) {
-  const std::uint32_t slot = peek(bits);
-  if (freq > (std::uint32_t{1} << bits) - std::min(start, std::uint32_t{1} << bits) || slot - start >= freq) {
+  const std::uint32_t next_slot = peek(bits);
+  if (freq > (std::uint32_t{1} << bits) - std::min(start, std::uint32_t{1} << bits) ||
+      next_slot - start >= freq) {
     throw std::invalid_argument("the interval does not hold the next slot");
   }
-  advance_lane({start, freq}, bits);
+  step({start, freq}, bits);
 }
 
-void Decoder::advance_lane(const Interval& interval, int bits) {
+void Decoder::advance_single(const Interval& interval, int bits) {
+  single_ = decode_state64(single_, interval, bits);
+  if (single_ < kLow64 && next_ != end_) {
+    single_ = single_ << 32 | load<std::uint32_t>(next_);
+    next_ += 4;
+  }
+}
+
+void Decoder::advance_lane(std::uint32_t& x, const Interval& interval, int bits) {
+  x = decode_state(x, interval, bits);
+  if (x >= kLow32) return;
+  if (next_ == end_) {
+    failed_ = true;
+    throw StreamError("the stream ends before the symbols do");
+  }
+  x = x << 16 | load<std::uint16_t>(next_);
+  next_ += 2;
+}
+
+void Decoder::step(const Interval& interval, int bits) {
   if (profile_ == 0) {
-    single_ = decode_state64(single_, interval, bits);
-    if (single_ < kLow64 && next_ != end_) {
-      single_ = single_ << 32 | load<std::uint32_t>(next_);
-      next_ += 4;
-    }
+    advance_single(interval, bits);
   } else {
-    std::uint32_t& x = lanes_[position_ % kProfiles[profile_].lanes];
-    x = decode_state(x, interval, bits);
-    if (x < kLow32) x = x << 16 | next_word();
+    advance_lane(lanes_[position_ % lane_count()], interval, bits);
   }
   ++position_;
 }
@@ -134,9 +141,7 @@ void Decoder::pop(std::span<const Index> index, const Tables& tables, std::int16
   if (tables.bits() > kProfiles[profile_].table_bits) {
     throw std::invalid_argument("the tables have more bits than the profile allows");
   }
-  if (!index.empty() && *std::max_element(index.begin(), index.end()) >= tables.count()) {
-    throw std::invalid_argument("a table index is out of range");
-  }
+  check_index(index, tables.count());
   failed_ = true;  // until the call succeeds
   if (profile_ == 0) {
     decode_single(index, tables, symbols);
@@ -159,78 +164,89 @@ void Decoder::decode_single(std::span<const Index> index, const Tables& tables, 
   for (std::size_t i = 0; i < index.size(); ++i) {
     const Entry* entry = tables.find(index[i], static_cast<std::uint32_t>(single_ & mask));
     symbols[i] = entry->value;
-    advance_lane({entry->start, entry->freq_minus_1 + std::uint32_t{1}}, tables.bits());
-    const auto place = static_cast<std::uint16_t>(0);
-    if (entry->special) read_side_bits(index.subspan(i, 1), tables, &place, 1, symbols + i);
+    advance_single({entry->start, entry->freq()}, tables.bits());
+    if (entry->special) read_side_bits(index, tables, i, i + 1, symbols);
   }
+  position_ += index.size();
 }
 
 template <int Lanes, int Bits, class Index>
 void Decoder::decode_lanes(std::span<const Index> index, const Tables& tables, std::int16_t* symbols) {
-  const int bits = Bits != 0 ? Bits : tables.bits();  // a constant for the profile's own precision
+  const int bits = Bits != 0 ? Bits : tables.bits();  // constants for the profile's own precision
+  const int bucket_bits = Bits != 0 ? 8 : tables.bucket_bits();
   const std::uint32_t mask = (std::uint32_t{1} << bits) - 1;
-  std::array<std::uint16_t, kBlock> places;  // of the symbols that go on in the side buffer
+  const Entry* entries = tables.entries();
+  const std::uint32_t* buckets = tables.buckets();
 
-  while (!index.empty()) {
-    const std::size_t block = std::min(index.size(), kBlock);
-    std::size_t special = 0;
-    std::size_t i = 0;
-    const auto single_steps = [&](std::size_t until) {
-      for (; i < until; ++i) {
-        const std::uint32_t slot = lanes_[position_ % Lanes] & mask;
-        const Entry* entry = tables.find(index[i], slot);
-        symbols[i] = entry->value;
-        if (entry->special) places[special++] = static_cast<std::uint16_t>(i);
-        advance_lane({entry->start, entry->freq_minus_1 + std::uint32_t{1}}, bits);
-      }
-    };
-    single_steps(std::min(block, (Lanes - position_ % Lanes) % Lanes));
+  std::size_t i = 0;
+  const auto careful_steps = [&](std::size_t until) {
+    for (; i < until; ++i, ++position_) {
+      std::uint32_t& x = lanes_[position_ % Lanes];
+      const Entry* entry = tables.find(index[i], x & mask);
+      symbols[i] = entry->value;
+      advance_lane(x, {entry->start, entry->freq()}, bits);
+      if (entry->special) read_side_bits(index, tables, i, i + 1, symbols);
+    }
+  };
+  careful_steps(std::min(index.size(), (Lanes - position_ % Lanes) % Lanes));
 
-    std::array<std::uint32_t, Lanes> x;  // a local copy, so that four lanes stay in registers
+  // Groups of one symbol per lane. The inner loop is left when the side buffer has to be read, which is rare,
+  // so that it keeps its state in registers.
+  while (i + Lanes <= index.size() && end_ - next_ >= 2 * Lanes) {
+    std::array<std::uint32_t, Lanes> x;
     std::copy_n(lanes_.begin(), Lanes, x.begin());
     const std::uint8_t* next = next_;
     const std::size_t before = i;
-    for (; i + Lanes <= block && end_ - next >= 2 * Lanes; i += Lanes) {
-      for (int l = 0; l < Lanes; ++l) {
-        const std::uint32_t slot = x[l] & mask;
-        const Entry* entry = tables.find(index[i + l], slot);
-        symbols[i + l] = entry->value;
-        places[special] = static_cast<std::uint16_t>(i + l);
-        special += entry->special;
-        const std::uint32_t high = x[l] >> bits;
-        const std::uint32_t state = entry->freq_minus_1 * high + high + slot - entry->start;
-        const bool refill = state < kLow32;
-        x[l] = refill ? state << 16 | load<std::uint16_t>(next) : state;
-        next += 2 * refill;
+    unsigned special = 0;
+    const auto step = [&](std::uint32_t state, std::size_t at) {
+      const std::uint32_t slot = state & mask;
+      const std::size_t t = index[at];
+      const Entry* entry = entries + buckets[(t << bucket_bits) + (slot >> (bits - bucket_bits))];
+      std::uint32_t inside = slot - entry->start;
+      while (inside >= entry->short_freq) [[unlikely]]
+        inside = slot - (++entry)->start;
+      symbols[at] = entry->value;
+      special |= entry->special;
+      state = entry->short_freq * (state >> bits) + inside;
+      if (state < kLow32) {
+        state = state << 16 | load<std::uint16_t>(next);
+        next += 2;
       }
-    }
+      return state;
+    };
+    do {
+      for (std::size_t l = 0; l < Lanes; l += 4) {  // unrolled by hand: compilers do not, around the search
+        x[l] = step(x[l], i + l);
+        x[l + 1] = step(x[l + 1], i + l + 1);
+        x[l + 2] = step(x[l + 2], i + l + 2);
+        x[l + 3] = step(x[l + 3], i + l + 3);
+      }
+      i += Lanes;
+    } while (special == 0 && i + Lanes <= index.size() && end_ - next >= 2 * Lanes);
     std::copy_n(x.begin(), Lanes, lanes_.begin());
     next_ = next;
     position_ += i - before;
-
-    single_steps(block);  // a partial group, or close to the end of the units
-    read_side_bits(index.first(block), tables, places.data(), special, symbols);
-    index = index.subspan(block);
-    symbols += block;
+    if (special != 0) read_side_bits(index, tables, i - Lanes, i, symbols);
   }
+  careful_steps(index.size());  // a partial group, or close to the end of the units
 }
 
-// Completes symbols that hold only their table's value: escapes, then raw low bits.
+// Completes symbols [from, to) that so far hold only their table's value: escapes, then raw low bits.
 template <class Index>
-void Decoder::read_side_bits(std::span<const Index> index, const Tables& tables, const std::uint16_t* places,
-                             std::size_t count, std::int16_t* symbols) {
-  for (std::size_t p = 0; p < count; ++p) {
-    const Row& row = tables.rows()[index[places[p]]];
-    std::int16_t& symbol = symbols[places[p]];
-    std::int32_t value = symbol;
-    const auto escape = static_cast<std::int16_t>(row.offset + static_cast<std::int32_t>(row.regular));
-    if (tables.escape() && symbol == escape) value = escaped_value(side_.get_exp_golomb(), row);
+void Decoder::read_side_bits(std::span<const Index> index, const Tables& tables, std::size_t from,
+                             std::size_t to, std::int16_t* symbols) {
+  for (std::size_t i = from; i < to; ++i) {
+    const Row& row = tables.rows()[index[i]];
+    const auto entry = static_cast<std::uint16_t>(symbols[i] - row.offset);
+    if (entry < row.plain) continue;
+    std::int32_t value = row.offset + entry;
+    if (entry == row.regular) value = escaped_value(side_.get_exp_golomb(), row);
     value = value * (1 << row.shift) + static_cast<std::int32_t>(side_.get(row.shift));
     if (value < std::numeric_limits<std::int16_t>::min() ||
         value > std::numeric_limits<std::int16_t>::max()) {
       throw StreamError("a symbol leaves the 16-bit range");
     }
-    symbol = static_cast<std::int16_t>(value);
+    symbols[i] = static_cast<std::int16_t>(value);
   }
 }
 
@@ -256,12 +272,10 @@ void Decoder::pop_adaptive(std::size_t count, AdaptiveModel& model, std::span<co
   }
   failed_ = true;
   const int bits = kProfiles[profile_].interval_bits;
-  const std::uint32_t mask = (std::uint32_t{1} << bits) - 1;
   for (std::size_t i = 0; i < count; ++i) {
     const std::size_t c = context.empty() ? 0 : context[i];
-    const std::uint64_t x = profile_ == 0 ? single_ : lanes_[position_ % kProfiles[profile_].lanes];
-    const std::size_t symbol = model.find(c, static_cast<std::uint32_t>(x) & mask, bits);
-    advance_lane(model.interval(c, symbol, bits), bits);
+    const std::size_t symbol = model.find(c, slot(bits), bits);
+    step(model.interval(c, symbol, bits), bits);
     model.update(c, symbol);
     symbols[i] = static_cast<std::int16_t>(symbol);
   }
@@ -270,11 +284,10 @@ void Decoder::pop_adaptive(std::size_t count, AdaptiveModel& model, std::span<co
 
 void Decoder::finish() {
   check_alive();
-  const auto lanes = static_cast<std::size_t>(kProfiles[profile_].lanes);
-  const bool home = profile_ == 0
-                        ? single_ == 0
-                        : std::all_of(lanes_.begin(), lanes_.begin() + static_cast<std::ptrdiff_t>(lanes),
-                                      [](std::uint32_t x) { return x == kLow32; });
+  const std::size_t lanes = lane_count();
+  const bool home = profile_ == 0 ? single_ == 0
+                                  : std::all_of(lanes_.begin(), lanes_.begin() + lanes,
+                                                [](std::uint32_t x) { return x == kLow32; });
   if (next_ != end_ || !home || !side_.finished()) {
     throw StreamError("the stream does not end where its symbols do");
   }

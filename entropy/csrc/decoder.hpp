@@ -40,16 +40,19 @@ class Decoder {
   void start_lanes(std::span<const std::uint8_t> coded);
   void check_alive() const;
   void check_interval_bits(int bits) const;
-  std::uint16_t next_word();
-  void advance_lane(const Interval& interval, int bits);
+  std::size_t lane_count() const { return kProfiles[profile_].lanes; }
+  std::uint32_t slot(int bits) const;
+  void step(const Interval& interval, int bits);
+  void advance_single(const Interval& interval, int bits);
+  void advance_lane(std::uint32_t& x, const Interval& interval, int bits);
 
   template <class Index>
   void decode_single(std::span<const Index> index, const Tables& tables, std::int16_t* symbols);
   template <int Lanes, int Bits, class Index>
   void decode_lanes(std::span<const Index> index, const Tables& tables, std::int16_t* symbols);
   template <class Index>
-  void read_side_bits(std::span<const Index> index, const Tables& tables, const std::uint16_t* places,
-                      std::size_t count, std::int16_t* symbols);
+  void read_side_bits(std::span<const Index> index, const Tables& tables, std::size_t from, std::size_t to,
+                      std::int16_t* symbols);
 
   int profile_;
   bool portable_;

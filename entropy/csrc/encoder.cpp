@@ -81,34 +81,38 @@ void Encoder::push(std::span<const std::int16_t> symbols, std::span<const Index>
   if (tables->bits() > kProfiles[profile_].table_bits) {
     throw std::invalid_argument("the tables have more bits than the profile allows");
   }
+  check_index(index, tables->count());
+  check_index(index, tables->count());
   const BitWriter::Mark mark = side_.mark();
   std::uint32_t* items = start_run(tables, symbols.size(), tables->bits());
   const Row* rows = tables->rows();
-  const std::size_t count = tables->count();
-  const bool escape = tables->escape();
   for (std::size_t i = 0; i < symbols.size(); ++i) {
-    const std::size_t t = index[i];
-    if (t >= count) {
-      side_.rewind(mark);
-      drop_last_run();
-      throw std::invalid_argument("a table index is out of range");
-    }
-    const Row& row = rows[t];
-    const std::int32_t value = symbols[i] >> row.shift;
-    auto entry = static_cast<std::uint32_t>(value - row.offset);
-    if (entry >= row.regular) {
-      if (!escape) {
+    const Row& row = rows[index[i]];
+    auto entry = static_cast<std::uint32_t>(symbols[i] - row.offset);
+    if (entry >= row.plain) [[unlikely]] {
+      entry = push_side_bits(symbols[i], row, tables->escape());
+      if (entry > row.regular) {
         side_.rewind(mark);
         drop_last_run();
         throw std::invalid_argument("a symbol is outside its table, which has no escape");
       }
-      entry = row.regular;
-      side_.put_exp_golomb(escape_excess(value, row));
     }
-    if (row.shift != 0)
-      side_.put(static_cast<std::uint32_t>(symbols[i]) & ((1u << row.shift) - 1), row.shift);
     items[i] = row.base + entry;
   }
+}
+
+// Sends what the table does not say: the value of an escape, then raw low bits. Returns the symbol's entry,
+// or one behind the last when it has none.
+std::uint32_t Encoder::push_side_bits(std::int16_t symbol, const Row& row, bool escape) {
+  const std::int32_t value = symbol >> row.shift;
+  auto entry = static_cast<std::uint32_t>(value - row.offset);
+  if (entry >= row.regular) {
+    if (!escape) return row.regular + std::uint32_t{1};
+    entry = row.regular;
+    side_.put_exp_golomb(escape_excess(value, row));
+  }
+  side_.put(static_cast<std::uint32_t>(symbol) & ((std::uint32_t{1} << row.shift) - 1), row.shift);
+  return entry;
 }
 
 template void Encoder::push(std::span<const std::int16_t>, std::span<const std::uint8_t>,
@@ -171,9 +175,7 @@ std::vector<std::uint8_t> Encoder::encode_single() const {
     const Entry* entries = run->tables ? run->tables->entries() : nullptr;
     for (std::size_t i = run->count; i-- != 0;) {
       const std::uint32_t item = items_.data()[run->first + i];
-      const Interval interval =
-          entries ? Interval{entries[item].start, entries[item].freq_minus_1 + std::uint32_t{1}}
-                  : unpack(item);
+      const Interval interval = entries ? Interval{entries[item].start, entries[item].freq()} : unpack(item);
       encode_interval64(x, interval, run->bits, units);
     }
   }

@@ -42,6 +42,7 @@ class Encoder {
 
   std::uint32_t* start_run(std::shared_ptr<const Tables> tables, std::size_t count, int bits);
   void drop_last_run();
+  std::uint32_t push_side_bits(std::int16_t symbol, const Row& row, bool escape);
 
   template <int Lanes>
   std::vector<std::uint8_t> encode_lanes() const;

@@ -1,19 +1,20 @@
 // The three stream profiles. A profile is part of the format: see docs/entropy-coder.md.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <stdexcept>
 
 namespace kodek {
 
 struct Profile {
-  int lanes;
+  unsigned lanes;
   int table_bits;     // largest precision of Tables
   int interval_bits;  // largest precision of bare intervals; adaptive models use it
 };
 
 inline constexpr Profile kProfiles[] = {{1, 16, 16}, {4, 14, 14}, {32, 12, 14}};
-inline constexpr int kMaxLanes = 32;
+inline constexpr std::size_t kMaxLanes = 32;
 
 // Profile 0: one 64-bit state, 32-bit units. Profiles 1 and 2: 32-bit states, 16-bit units.
 inline constexpr std::uint64_t kLow64 = std::uint64_t{1} << 31;

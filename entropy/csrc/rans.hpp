@@ -17,25 +17,23 @@ namespace kodek {
 // --- 32-bit state in [2^16, 2^32), 16-bit units, bits <= 14 ---
 
 // Writes at most one unit in front of `out`; without a branch, because it is unpredictable.
-inline std::uint32_t renormalise(std::uint32_t x, std::uint32_t freq, int bits, std::uint16_t*& out) {
+inline std::uint32_t renormalise(std::uint32_t x, std::uint32_t largest, std::uint16_t*& out) {
   out[-1] = static_cast<std::uint16_t>(x);
-  const bool emit = (x >> (32 - bits)) >= freq;
+  const bool emit = x > largest;
   out -= emit;
   return emit ? x >> 16 : x;
 }
 
-inline std::uint32_t encode_entry(std::uint32_t x, EncodeEntry entry, int bits, std::uint16_t*& out) {
-  const std::uint32_t freq = entry.freq;
-  x = renormalise(x, freq, bits, out);
-  // The rounded-down reciprocal gives x / freq or one less: the remainder tells.
-  const auto quotient = static_cast<std::uint32_t>(std::uint64_t{x} * entry.reciprocal >> 32);
-  const std::uint32_t remainder = x - quotient * freq;
-  const std::uint32_t correction = remainder >= freq ? (std::uint32_t{1} << bits) - freq : 0;
-  return (quotient << bits) + remainder + entry.start + correction;
+inline std::uint32_t encode_entry(std::uint32_t x, const EncodeEntry& entry, int bits, std::uint16_t*& out) {
+  x = renormalise(x, entry.largest, out);
+  // x < freq * 2^(32 - bits), so the product fits in 64 bits, and the excess of the reciprocal, below
+  // x * freq / 2^(32 + bits) < 1 in units of 1 / freq, never lifts the quotient to the next integer.
+  const auto quotient = static_cast<std::uint32_t>(x * entry.reciprocal >> (32 + bits));
+  return x + entry.start + quotient * entry.complement;
 }
 
 inline std::uint32_t encode_interval(std::uint32_t x, Interval interval, int bits, std::uint16_t*& out) {
-  x = renormalise(x, interval.freq, bits, out);
+  x = renormalise(x, static_cast<std::uint32_t>((std::uint64_t{interval.freq} << (32 - bits)) - 1), out);
   return ((x / interval.freq) << bits) + x % interval.freq + interval.start;
 }
 

@@ -48,8 +48,9 @@ Tables::Tables(std::span<const std::uint32_t> freqs, std::span<const std::int32_
     const auto size = static_cast<std::uint32_t>(sizes[t]);
     if (size > freqs.size() - entries_.size()) throw TableError("freqs is shorter than the sizes say");
     if (shifts[t] > 15) throw TableError(in_table(t, "its shift is above 15"));
-    const Row row{offsets[t], size - (escape ? 1 : 0), static_cast<std::uint32_t>(entries_.size()),
-                  shifts[t]};
+    const std::uint32_t regular = size - (escape ? 1 : 0);
+    const Row row{offsets[t], shifts[t] == 0 ? regular : 0, static_cast<std::uint32_t>(entries_.size()),
+                  static_cast<std::uint16_t>(regular), shifts[t]};
     check_range(t, row);
 
     std::uint32_t start = 0;
@@ -60,12 +61,11 @@ Tables::Tables(std::span<const std::uint32_t> freqs, std::span<const std::int32_
         throw TableError(in_table(t, "frequencies must be positive and sum to 2^bits"));
       }
       const bool special = row.shift > 0 || e >= row.regular;
-      entries_.push_back({static_cast<std::uint16_t>(start), static_cast<std::uint16_t>(freq - 1),
+      entries_.push_back({static_cast<std::uint16_t>(start), static_cast<std::uint16_t>(freq),
                           static_cast<std::int16_t>(row.offset + static_cast<std::int32_t>(e)),
                           static_cast<std::uint16_t>(special)});
       start += freq;
-      for (; (bucket << (bits - bucket_bits_)) < start; ++bucket)
-        buckets_.push_back(static_cast<std::uint16_t>(e));
+      for (; (bucket << (bits - bucket_bits_)) < start; ++bucket) buckets_.push_back(row.base + e);
     }
     if (start != total) throw TableError(in_table(t, "frequencies must be positive and sum to 2^bits"));
     rows_.push_back(row);
@@ -75,10 +75,10 @@ Tables::Tables(std::span<const std::uint32_t> freqs, std::span<const std::int32_
   if (bits <= 14) {
     encode_.reserve(entries_.size());
     for (const Entry& entry : entries_) {
-      const std::uint32_t freq = entry.freq_minus_1 + std::uint32_t{1};
-      const auto reciprocal = std::min((std::uint64_t{1} << 32) / freq, (std::uint64_t{1} << 32) - 1);
-      encode_.push_back(
-          {static_cast<std::uint32_t>(reciprocal), static_cast<std::uint16_t>(freq), entry.start});
+      const std::uint32_t freq = entry.freq();
+      const std::uint64_t reciprocal = ((std::uint64_t{1} << (32 + bits)) + freq - 1) / freq;
+      encode_.push_back({reciprocal, static_cast<std::uint32_t>((std::uint64_t{freq} << (32 - bits)) - 1),
+                         entry.start, static_cast<std::uint16_t>(total - freq)});
     }
   }
 }
@@ -96,7 +96,7 @@ double Tables::cost(std::span<const std::int16_t> symbols, std::span<const Index
       entry = row.regular;
       total += 2.0 * (std::bit_width(escape_excess(value, row) + 1) - 1) + 1.0;
     }
-    total += bits_ - std::log2(entries_[row.base + entry].freq_minus_1 + 1.0) + row.shift;
+    total += bits_ - std::log2(entries_[row.base + entry].freq()) + row.shift;
   }
   return total;
 }

@@ -1,36 +1,42 @@
 // Immutable, validated frequency tables and the derived structures the coders read.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <stdexcept>
 #include <vector>
 
 #include "buffer.hpp"
 
 namespace kodek {
 
-// What a decoder needs about one entry; freq is stored minus one so that 2^16 fits.
+// What a decoder needs about one entry, in 8 bytes.
 struct Entry {
   std::uint16_t start;
-  std::uint16_t freq_minus_1;
-  std::int16_t value;     // symbol >> shift
-  std::uint16_t special;  // 1: bits in the side buffer follow (escape, or shift > 0)
+  std::uint16_t short_freq;  // modulo 2^16: 0 stands for 2^16, which only 16-bit tables can have
+  std::int16_t value;        // symbol >> shift
+  std::uint16_t special;     // 1: bits in the side buffer follow (escape, or shift > 0)
+
+  std::uint32_t freq() const { return short_freq != 0 ? short_freq : std::uint32_t{1} << 16; }
 };
 
 // What a 32-bit encoder needs (tables of at most 14 bits): the division by freq as a multiplication.
 struct EncodeEntry {
-  std::uint32_t reciprocal;  // min(floor(2^32 / freq), 2^32 - 1)
-  std::uint16_t freq;
+  std::uint64_t reciprocal;  // ceil(2^(32 + bits) / freq)
+  std::uint32_t largest;     // state that needs no renormalisation: freq * 2^(32 - bits) - 1
   std::uint16_t start;
+  std::uint16_t complement;  // 2^bits - freq
 };
 
 struct Row {
   std::int32_t offset;    // value of the first entry
-  std::uint32_t regular;  // entries that are not the escape
+  std::uint32_t plain;    // entries whose symbol needs no side buffer: 0 or `regular`
   std::uint32_t base;     // first entry in the concatenated arrays
-  std::uint32_t shift;    // raw low bits
+  std::uint16_t regular;  // entries that are not the escape
+  std::uint16_t shift;    // raw low bits
 };
 
 class Tables {
@@ -50,15 +56,16 @@ class Tables {
   std::size_t entry_count() const { return entries_.size(); }
   const EncodeEntry* encode_entries() const { return encode_.data(); }
 
-  // bucket(t, b): first entry of table t that reaches into the slots with high bits b.
-  const std::uint16_t* buckets() const { return buckets_.data(); }
+  // Where the search for a slot starts: for each table, the entry that owns the first slot of each of
+  // 2^bucket_bits equal parts.
+  const std::uint32_t* buckets() const { return buckets_.data(); }
   int bucket_bits() const { return bucket_bits_; }
 
   // The entry of table t that owns the slot.
   const Entry* find(std::size_t table, std::uint32_t slot) const {
-    const std::uint32_t bucket = slot >> (bits_ - bucket_bits_);
-    const Entry* entry = entries_.data() + rows_[table].base + buckets_[(table << bucket_bits_) + bucket];
-    while (slot - entry->start > entry->freq_minus_1) ++entry;
+    const Entry* entry =
+        entries_.data() + buckets_[(table << bucket_bits_) + (slot >> (bits_ - bucket_bits_))];
+    while (slot - entry->start >= entry->freq()) ++entry;
     return entry;
   }
 
@@ -72,8 +79,16 @@ class Tables {
   std::vector<Row> rows_;
   std::vector<Entry> entries_;
   std::vector<EncodeEntry> encode_;
-  std::vector<std::uint16_t> buckets_;
+  std::vector<std::uint32_t> buckets_;
 };
+
+// Throws unless every table index is below count. A plain maximum, which compilers vectorise.
+template <class Index>
+void check_index(std::span<const Index> index, std::size_t count) {
+  Index largest = 0;
+  for (const Index i : index) largest = std::max(largest, i);
+  if (largest >= count) throw std::invalid_argument("a table index is out of range");
+}
 
 // Distance of a value to the regular range [offset, offset + regular), sides interleaved (zig-zag).
 inline std::uint32_t escape_excess(std::int32_t value, const Row& row) {
