@@ -100,7 +100,7 @@ class _TorchvisionPictures(Sequence[Picture]):
         known = inspect.signature(kind).parameters
         self.name = f"{_TORCHVISION}{name}"
         try:
-            self.data = kind(**{key: value for key, value in options.items() if key in known})
+            self.data: Any = kind(**{key: value for key, value in options.items() if key in known})
         except Exception as error:  # downloads, archives, missing folders: anything
             reason = " ".join(str(error).split())[:200].rstrip(".")
             raise MediaError(f"{self.name} can't be had in {root} ({reason}).") from error

@@ -75,7 +75,7 @@ def _decode_deep(
     if image.mode.startswith("I;16"):
         grey = np.asarray(image).astype(np.uint16)
         return (~grey if _first(tags, _PHOTOMETRIC, 0) == _WHITE_IS_ZERO else grey)[:, :, None], None
-    samples, image = decode_deep(open_image)
+    samples, _ = decode_deep(open_image)
     pixels, alpha = split_alpha(samples, image.mode == "RGBA")
     if alpha is not None and _first(tags, _EXTRA, 0) == _ASSOCIATED:
         pixels = unpremultiply(pixels, alpha)
@@ -116,10 +116,13 @@ def _read_rare(file: BinaryIO, name: str, limit: int) -> tuple[np.ndarray, Alpha
 
 
 def _with_metadata(pixels: np.ndarray, alpha: Alpha, tags: Image.Exif) -> Picture:
-    notes: tuple[str, ...] = ()
+    notes, exif = [], None
+    extras = tags.get(_EXTRA, ())
+    if len(extras if isinstance(extras, tuple) else (extras,)) > (alpha is not None):
+        notes.append("channels that are neither colour nor alpha")
     try:
         exif = exif_of(tags)
     except Exception:  # other people's bytes: whatever is wrong with them, the pixels are there
-        exif, notes = None, ("EXIF that can't be parsed",)
+        notes.append("EXIF that can't be parsed")
     icc, xmp = (value if isinstance(value, bytes) else None for value in (tags.get(ICC), tags.get(XMP)))
-    return Picture(pixels, alpha, icc, exif, reset_xmp_orientation(xmp) if xmp else None, notes)
+    return Picture(pixels, alpha, icc, exif, reset_xmp_orientation(xmp) if xmp else None, tuple(notes))

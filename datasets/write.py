@@ -78,12 +78,14 @@ def write_picture(
     name = str(target) if isinstance(target, str | Path) else "The output"
     kind = _kind(name, target, format)
     picture = _fitting(picture, kind, name, quality)
+    # In memory first: Pillow doesn't notice when a full disk takes less than it was given.
+    encoded = io.BytesIO()
+    dropped = _encode(encoded, picture, kind, name, quality)
     if isinstance(target, str | Path):
         with atomic_write(target) as file:
-            return _encode(file, picture, kind, name, quality)
-    buffer = io.BytesIO()
-    dropped = _encode(buffer, picture, kind, name, quality)
-    target.write(buffer.getbuffer())
+            file.write(encoded.getbuffer())
+    else:
+        target.write(encoded.getbuffer())
     return dropped
 
 
