@@ -95,7 +95,7 @@ class Contents:
 def write(header: ImageHeader, chunks: Sequence[Chunk]) -> bytes:
     """The bytes of a file with these chunks, in this order.
 
-    There is a PAYLOAD for each tile, at least one; the same goes for PAYLOAD_K in CMYK, where alone it belongs.
+    There is a PAYLOAD for each tile, at least one, and in CMYK alone a PAYLOAD_K for each tile.
     Other known kinds occur at most once.
     Raises ValueError for a header or chunks that the format can't hold.
     """
@@ -219,8 +219,8 @@ def _kinds_problem(mode: Mode, kinds: list[int]) -> str | None:
             return f"there are {kinds.count(kind)} {kind.name} chunks"
     if ChunkKind.PAYLOAD not in kinds:
         return "there is no PAYLOAD chunk"
-    if (ChunkKind.PAYLOAD_K in kinds) != (mode == "CMYK"):
-        return "a PAYLOAD_K chunk belongs to CMYK and to nothing else"
+    if kinds.count(ChunkKind.PAYLOAD_K) != (kinds.count(ChunkKind.PAYLOAD) if mode == "CMYK" else 0):
+        return "the number of PAYLOAD_K chunks is wrong"
     return None
 
 

@@ -1,7 +1,7 @@
 """The weights on this machine: those shipped with kodek (`codecs/zoo/`), then the user's own.
 
-A model is a folder with `weights.safetensors` and `card.md`. The JSON header of the weights says what it is and is
-read here without torch. A .kdk file names its weights by generation, a hash of what decoding needs.
+A model is a folder with `weights.safetensors` and `card.md`. The JSON header of the weights says what it is;
+it is read without torch. A .kdk file names its weights by generation, a hash of what decoding needs.
 """
 
 from __future__ import annotations

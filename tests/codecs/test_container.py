@@ -206,6 +206,7 @@ def test_limits() -> None:
         ("RGB", [ChunkKind.PAYLOAD, ChunkKind.ALPHA, ChunkKind.ALPHA]),
         ("RGB", [ChunkKind.PAYLOAD, ChunkKind.PAYLOAD_K]),
         ("CMYK", [ChunkKind.PAYLOAD]),
+        ("CMYK", [ChunkKind.PAYLOAD, ChunkKind.PAYLOAD, ChunkKind.PAYLOAD_K]),
     ],
 )
 def test_combinations_of_chunks(mode: str, kinds: list[ChunkKind]) -> None:
