@@ -1,0 +1,131 @@
+"""The Python face: pictures of any kind <-> the bytes of a .kdk file."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, overload
+
+from kodek.codecs import zoo
+from kodek.codecs.container import Limits
+from kodek.datasets import Picture
+
+from . import arrays
+
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
+    from PIL import Image
+
+    from kodek.codecs.image.codec import ImageCodec
+
+IMAGE_CODEC = "image-hyperprior"
+
+
+def encode(
+    image: Image.Image | np.ndarray | torch.Tensor,
+    quality: float = 50.0,
+    model: str | Path | ImageCodec | None = None,
+    *,
+    device: str = "cpu",
+) -> bytes:
+    """A picture as a .kdk file.
+
+    Args:
+        image: a Pillow image (its ICC profile, EXIF and XMP are kept, its pixels turned upright), a numpy
+            array H x W or H x W x C, uint8 or uint16, or a float tensor C x H x W in [0, 1]. C is 1 (grey),
+            2 (grey and alpha), 3 (RGB) or 4 (RGB and alpha). Alpha is kept without loss.
+        quality: 0 to 100, roughly linear in PSNR.
+        model: a name from the zoo, the path of a weights file, or what `load` returned; the newest if None.
+        device: where the transforms run, as torch names it.
+
+    Raises:
+        TypeError, ValueError: `image` or `quality` is none of these.
+        CodecError: the model can't be found or read.
+        MediaError: a Pillow image that is neither grey nor RGB nor CMYK.
+    """
+    codec = load(model, device) if model is None or isinstance(model, str | Path) else model
+    return encode_picture(arrays.to_picture(image), quality, codec)
+
+
+@overload
+def decode(
+    data: bytes, as_: Literal["pil"] = "pil", *, max_pixels: int = ..., device: str = ...
+) -> Image.Image: ...
+@overload
+def decode(data: bytes, as_: Literal["numpy"], *, max_pixels: int = ..., device: str = ...) -> np.ndarray: ...
+@overload
+def decode(
+    data: bytes, as_: Literal["tensor"], *, max_pixels: int = ..., device: str = ...
+) -> torch.Tensor: ...
+def decode(
+    data: bytes,
+    as_: Literal["pil", "numpy", "tensor"] = "pil",
+    *,
+    max_pixels: int = Limits.max_pixels,
+    device: str = "cpu",
+) -> Image.Image | np.ndarray | torch.Tensor:
+    """The picture in a .kdk file.
+
+    Args:
+        data: the whole file.
+        as_: ``"pil"``: a Pillow image with its metadata in `info` (16-bit colour is rounded to 8 bits, which
+            is what Pillow holds); ``"numpy"``: H x W x C, uint8 or uint16; ``"tensor"``: C x H x W, float32
+            in [0, 1]. Alpha is the last channel.
+        max_pixels: files that claim more are refused before anything is allocated.
+
+    Raises:
+        CodecError: not a .kdk file, damaged, too large, or its weights are not here.
+        ValueError: `as_` is none of the three.
+    """
+    if as_ not in ("pil", "numpy", "tensor"):
+        raise ValueError(f"as_ is 'pil', 'numpy' or 'tensor', not {as_!r}.")
+    picture = decode_picture(data, Limits(max_pixels=max_pixels), device)
+    if as_ == "pil":
+        return arrays.to_pil(picture)
+    return arrays.to_numpy(picture) if as_ == "numpy" else arrays.to_tensor(picture)
+
+
+def open(path: str | os.PathLike[str]) -> Image.Image:
+    """The picture in the .kdk file at `path` as a Pillow image: `decode` of its bytes.
+
+    Raises:
+        OSError: the file can't be read.
+        CodecError: as `decode`.
+    """
+    return decode(Path(path).read_bytes())
+
+
+def load(model: str | Path | None = None, device: str = "cpu") -> ImageCodec:
+    """The codec with the weights of that name or path, or with the newest; asked again, the same object.
+
+    Raises:
+        CodecError: there are no such weights.
+    """
+    entry = zoo.newest(IMAGE_CODEC) if model is None else zoo.find(str(model))
+    from kodek.codecs.image.file import load_codec
+
+    return load_codec(str(entry.path), device)
+
+
+def encode_picture(picture: Picture, quality: float, codec: ImageCodec) -> bytes:
+    """A `Picture`, with its alpha and metadata, as a .kdk file."""
+    from kodek.codecs.image.file import encode_image
+
+    return encode_image(
+        codec,
+        picture.pixels,
+        alpha=picture.alpha,
+        icc=picture.icc,
+        exif=picture.exif,
+        xmp=picture.xmp,
+        quality=quality,
+    )
+
+
+def decode_picture(data: bytes, limits: Limits, device: str = "cpu") -> Picture:
+    """The `Picture` in a .kdk file."""
+    from kodek.codecs.image.file import decode_image
+
+    decoded = decode_image(data, limits=limits, device=device)
+    return Picture(decoded.pixels, decoded.alpha, decoded.icc, decoded.exif, decoded.xmp)

@@ -1,0 +1,123 @@
+"""Bytes of .kdk files in, and of anything out, with "-" for the standard streams."""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+from .errors import Code, Failure, describe
+
+if TYPE_CHECKING:
+    from kodek.codecs.container import Chunk, ImageHeader, Limits
+    from kodek.codecs.zoo import ModelEntry
+
+STANDARD = "-"
+SUFFIX = ".kdk"
+_BYTES_A_PIXEL = 16  # more than 16-bit samples, alpha and their worst expansion take
+_METADATA = 64 << 20
+
+
+def input_name(source: str) -> str:
+    """What to call `source` in a sentence."""
+    return "The standard input" if source == STANDARD else source
+
+
+def read_bytes(source: str, limits: Limits) -> bytes:
+    """The bytes of what may be a .kdk file, up to the first sign that it isn't one.
+
+    Raises:
+        Failure: it can't be opened or read.
+    """
+    name = input_name(source)
+    try:
+        if source == STANDARD:
+            return _read(sys.stdin.buffer, limits)
+        if Path(source).is_dir():
+            raise Failure(Code.INPUT, f"{name} is a folder.")
+        with open(source, "rb") as file:
+            return _read(file, limits)
+    except OSError as error:
+        raise Failure(Code.INPUT, f"{name} can't be opened: {error.strerror or error}.") from error
+
+
+def read_stream(source: str, limits: Limits) -> tuple[bytes, ImageHeader, list[Chunk]]:
+    """A .kdk file: its bytes, header and chunks, checked as far as it goes without the weights.
+
+    Raises:
+        Failure: it can't be read, is damaged, over the limits, or needs a newer kodek.
+    """
+    from kodek.codecs.container import read
+
+    data = read_bytes(source, limits)
+    with naming(source):
+        return data, *read(data, limits)
+
+
+def find_weights(source: str, header: ImageHeader) -> ModelEntry:
+    """The weights that a file was made with.
+
+    Raises:
+        Failure: they are not on this machine.
+    """
+    from kodek.codecs import zoo
+
+    with naming(source):
+        return zoo.by_generation(header.generation)
+
+
+@contextmanager
+def naming(source: str) -> Iterator[None]:
+    """Put the file's name in front of errors that don't know it."""
+    try:
+        yield
+    except Exception as error:
+        raise describe(error, input_name(source)) from error
+
+
+@contextmanager
+def output(target: str, overwrite: bool) -> Iterator[BinaryIO]:
+    """The file at `target`, there whole after the block or not at all; or the standard output."""
+    if target == STANDARD:
+        buffer = io.BytesIO()  # nothing is sent before all is there
+        yield buffer
+        sys.stdout.buffer.write(buffer.getbuffer())
+        return
+    from kodek.datasets.files import atomic_write
+
+    with atomic_write(target, overwrite) as file:
+        yield file
+
+
+def check_output(target: str, overwrite: bool) -> None:
+    """See before the work is done that `target` can be written.
+
+    Raises:
+        MediaWriteError: it can't.
+        Failure: it is there and may not be overwritten, or is a terminal.
+    """
+    if target == STANDARD:
+        if sys.stdout.isatty():
+            raise Failure(Code.OUTPUT, "The standard output is a terminal: name a file or redirect it.")
+        return
+    from kodek.datasets.files import check_destination
+
+    if not overwrite and Path(target).is_file():
+        raise Failure(Code.OUTPUT, f"{target} exists already (--force overwrites it).")
+    check_destination(target, overwrite)
+
+
+def _read(file: BinaryIO, limits: Limits) -> bytes:
+    from kodek.codecs.container import MAGIC
+
+    start = file.read(len(MAGIC))
+    if start != MAGIC:  # the container says what is wrong; a disk image need not be read for that
+        return start + file.read(64)
+    most = limits.max_pixels * _BYTES_A_PIXEL + _METADATA
+    data = start + file.read(most)
+    if len(data) >= most:
+        raise Failure(Code.STREAM, f"A file of more than {most} bytes is over the limits (--max-pixels).")
+    return data
