@@ -20,7 +20,19 @@ from .fields import Reader
 from .header import ImageHeader, Limits, Mode, read_header_fields
 from .sniff import other_format
 
-__all__ = ["Chunk", "ChunkKind", "Contents", "Entry", "ImageHeader", "Limits", "read", "read_header", "write"]
+__all__ = [
+    "MAGIC",
+    "VERSION",
+    "Chunk",
+    "ChunkKind",
+    "Contents",
+    "Entry",
+    "ImageHeader",
+    "Limits",
+    "read",
+    "read_header",
+    "write",
+]
 
 MAGIC = b"KDK"
 VERSION = 1

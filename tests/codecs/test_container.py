@@ -8,7 +8,7 @@ import tracemalloc
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from kodek.codecs import varint
 from kodek.codecs.container import Chunk, ChunkKind, ImageHeader, Limits, read, read_header, write
@@ -45,6 +45,7 @@ def with_directory(body: bytes, chunks: bytes) -> bytes:
     return with_crc(b"KDK\x11" + varint.encode(len(body)) + body) + chunks
 
 
+@settings(deadline=None)
 @given(
     headers,
     st.sets(st.sampled_from([ChunkKind.ALPHA, ChunkKind.ICC, ChunkKind.EXIF, ChunkKind.XMP])),
@@ -60,6 +61,7 @@ def test_round_trip(header: ImageHeader, kinds: set[ChunkKind], data: st.DataObj
     assert [entry.name for entry in read_header(file).entries] == [chunk.kind.name for chunk in chunks]
 
 
+@settings(deadline=None)
 @given(st.integers(0, 2**63 - 1))
 def test_varint_round_trip(value: int) -> None:
     data = varint.encode(value)
@@ -299,6 +301,7 @@ def test_claims_cost_nothing() -> None:
         assert isinstance(outcome(file), CodecError)
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=60), st.booleans())
 def test_arbitrary_bytes_with_right_checksums(body: bytes, directory: bool) -> None:
     """Raise a CodecError, or accept a file that is exactly what would be written."""
