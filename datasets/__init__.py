@@ -3,7 +3,6 @@
 Reads and writes media without torch; what needs torchvision imports it when it is called.
 """
 
-from .compat import install
 from .corpus import find_images
 from .errors import MediaError, MediaWriteError
 from .files import atomic_write, check_destination
@@ -22,7 +21,6 @@ __all__ = [
     "atomic_write",
     "check_destination",
     "find_images",
-    "install",
     "read_picture",
     "write_picture",
 ]

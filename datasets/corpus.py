@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from .errors import MediaError
 from .picture import Picture
 from .read import READABLE_SUFFIXES
@@ -104,7 +102,7 @@ class _TorchvisionPictures(Sequence[Picture]):
         except Exception as error:  # downloads, archives, missing folders: anything
             reason = " ".join(str(error).split())[:200].rstrip(".")
             raise MediaError(f"{self.name} can't be had in {root} ({reason}).") from error
-        if not len(self.data):
+        if not len(self):
             raise MediaError(f"{self.name} is empty.")
 
     def __len__(self) -> int:
@@ -113,6 +111,4 @@ class _TorchvisionPictures(Sequence[Picture]):
     def __getitem__(self, index: Any) -> Any:
         if isinstance(index, slice):
             return [self[i] for i in range(*index.indices(len(self)))]
-        image = self.data[index][0]
-        pixels, alpha = from_pillow(image, self.name)
-        return Picture(np.ascontiguousarray(pixels), alpha)
+        return Picture(*from_pillow(self.data[index][0], self.name))

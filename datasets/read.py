@@ -15,6 +15,7 @@ from PIL.ImageFile import ImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 from PIL.PpmImagePlugin import PpmImageFile
+from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
 from .deep import decode_deep, decode_grey_alpha_deep
@@ -28,6 +29,7 @@ from .samples import Alpha, from_pillow, keyed_alpha, split_alpha
 _SUFFIXES = "avif bmp dib gif jfif jpe jpeg jpg pbm pgm png pnm ppm tif tiff webp"
 READABLE_SUFFIXES = frozenset("." + name for name in _SUFFIXES.split())
 _FORMATS = "PNG, JPEG, WebP, AVIF, TIFF, BMP, GIF, PGM and PPM"
+_START = 16  # bytes that tell the format
 _MAX_BYTES_A_PIXEL = 8  # 16-bit RGBA: a pipe may send no more than the largest picture needs
 _MAX_METADATA = 1 << 26
 
@@ -37,7 +39,8 @@ def read_picture(source: str | Path | BinaryIO, max_pixels: int | None = None) -
 
     Grey, RGB and CMYK keep their mode; palettes become RGB, bits become grey; transparency of any kind
     becomes alpha. 16-bit samples stay 16 bits. Resolution, comments and text chunks are left behind;
-    anything else that is lost is named in `Picture.notes`.
+    anything else that is lost is named in `Picture.notes`. CMYK in JPEG is taken to be inverted, as Adobe's
+    programs write it and everybody reads it.
 
     Args:
         source: a path, or a binary stream (read from where it is, seekable or not, and not closed).
@@ -86,9 +89,11 @@ def _opened(source: str | Path | BinaryIO, name: str, limit: int) -> Iterator[Bi
 
 
 def _gathered(stream: BinaryIO, name: str, limit: int) -> BinaryIO:
-    data = io.BytesIO()
+    data, known = io.BytesIO(), None
     while part := stream.read(1 << 20):
         data.write(part)
+        if known is None and data.tell() >= _START:
+            known = _plugin(data.getvalue()[:_START], name)  # before the rest is waited for
         if data.tell() > limit:
             raise MediaError(f"{name} can't be read: it sends more than {limit} bytes.")
     data.seek(0)
@@ -96,12 +101,9 @@ def _gathered(stream: BinaryIO, name: str, limit: int) -> BinaryIO:
 
 
 def _read(file: BinaryIO, name: str, limit: int) -> Picture:
-    start = file.read(16)
-    if start[:4] in (b"II*\0", b"MM\0*", b"II+\0"):
+    plugin = _plugin(file.read(_START), name)
+    if plugin is TiffImageFile:
         return read_tiff(file, name, limit)
-    plugin = _plugin(start)
-    if plugin is None:
-        raise MediaError(f"{name} is not a picture in a format that can be read: {_FORMATS}.")
 
     def open_image() -> ImageFile:  # not Image.open: its limit is a constant of the whole process
         file.seek(0)
@@ -113,7 +115,7 @@ def _read(file: BinaryIO, name: str, limit: int) -> Picture:
         raise MediaError(f"{name} can't be read: it is an animation, not one picture.")
     with pillow_limit_lifted(image.width * image.height):
         if isinstance(image, PngImageFile):
-            pixels, alpha, image = _decode_png(open_image)
+            pixels, alpha, image = _decode_png(open_image, name)
         elif isinstance(image, PpmImageFile):
             pixels, alpha = _decode_ppm(open_image, name)
         else:
@@ -121,7 +123,7 @@ def _read(file: BinaryIO, name: str, limit: int) -> Picture:
     return _upright(pixels, alpha, image, tuple(_left_behind(image, file)))
 
 
-def _plugin(start: bytes) -> type[ImageFile] | None:
+def _plugin(start: bytes, name: str) -> type[ImageFile]:
     if start.startswith(b"\x89PNG\r\n\x1a\n"):
         return PngImageFile
     if start.startswith(b"\xff\xd8\xff"):
@@ -136,16 +138,18 @@ def _plugin(start: bytes) -> type[ImageFile] | None:
         return GifImageFile
     if start[:1] == b"P" and start[1:2] in (b"1", b"2", b"3", b"4", b"5", b"6") and start[2:3].isspace():
         return PpmImageFile
-    return None
+    if start[:4] in (b"II*\0", b"MM\0*", b"II+\0"):
+        return TiffImageFile
+    raise MediaError(f"{name} is not a picture in a format that can be read: {_FORMATS}.")
 
 
-def _decode_png(open_image: Callable[[], ImageFile]) -> tuple[np.ndarray, Alpha, ImageFile]:
+def _decode_png(open_image: Callable[[], ImageFile], name: str) -> tuple[np.ndarray, Alpha, ImageFile]:
     open_image().verify()  # every checksum up to the end: the decoder doesn't look at them
     image = open_image()
     layout = str(image.tile[0].args)
     if not layout.endswith(";16B"):
         bits = {"1": 1, "L;2": 2, "L;4": 4}.get(layout, 8)
-        return *from_pillow(image, "", bits), image
+        return *from_pillow(image, name, bits), image
     if layout == "I;16B":
         samples = np.asarray(image).astype(np.uint16)
     elif layout == "LA;16B":
@@ -198,6 +202,8 @@ def _exif(image: ImageFile) -> bytes | None:
 
 def _left_behind(image: ImageFile, file: BinaryIO) -> Iterator[str]:
     info = image.info
+    if "icc_profile" in info and not info["icc_profile"]:
+        yield "a damaged colour profile"
     if isinstance(image, JpegImageFile):
         if "mp" in info:
             yield "the further pictures of a multi-picture JPEG"

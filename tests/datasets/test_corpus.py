@@ -91,7 +91,7 @@ def test_media_need_no_torch():
 @needs_torchvision
 def test_install_lets_torchvision_import():
     run(
-        "from kodek.datasets import install\n"
+        "from kodek.datasets.compat import install\n"
         "install(); install()\n"
         "import torch, torchvision\n"
         "from torchvision.transforms import v2\n"
@@ -104,7 +104,7 @@ def test_install_lets_torchvision_import():
 @pytest.mark.skipif(importlib.util.find_spec("torchaudio") is None, reason="no torchaudio")
 def test_install_lets_torchaudio_import():
     run(
-        "from kodek.datasets import install\n"
+        "from kodek.datasets.compat import install\n"
         "install()\n"
         "import torch, torchaudio\n"
         "assert torchaudio.functional.resample(torch.zeros(1, 300), 3, 2).shape == (1, 200)\n"
@@ -118,7 +118,7 @@ def test_install_after_a_failed_import():
         "    import torchvision\n"
         "except RuntimeError:\n"
         "    pass\n"
-        "from kodek.datasets import install\n"
+        "from kodek.datasets.compat import install\n"
         "install()\n"
         "import torchvision.datasets\n"
     )
@@ -128,7 +128,7 @@ def test_install_leaves_accelerated_torch_alone():
     run(
         "import sys, torch\n"
         "torch.version.cuda = '13.0'\n"
-        "from kodek.datasets import install\n"
+        "from kodek.datasets.compat import install\n"
         "install()\n"
         "sys.exit('torchvision' in sys.modules)\n"
     )

@@ -217,3 +217,14 @@ def test_gamma_is_named_unless_it_is_srgb(make_picture):
         putchunk(chunk, b"gAMA", struct.pack(">I", gamma))
         data = file.getvalue()
         assert read_picture(io.BytesIO(data[:33] + chunk.getvalue() + data[33:])).notes == notes
+
+
+def test_damaged_profile_is_named(make_picture):
+    file = io.BytesIO()
+    Image.fromarray(make_picture().pixels).save(file, "JPEG", icc_profile=bytes(100_000))  # two segments
+    second = file.getvalue().index(b"ICC_PROFILE\0\x02\x02")
+    data = bytearray(file.getvalue())
+    data[second : second + 3] = b"XXX"
+    picture = read_picture(io.BytesIO(data))
+    assert picture.icc is None
+    assert picture.notes == ("a damaged colour profile",)

@@ -53,8 +53,16 @@ def test_an_endless_pipe_ends():
             return True
 
         def readinto(self, buffer) -> int:
-            buffer[:] = bytes(len(buffer))
+            buffer[:] = self.start.ljust(len(buffer), b"\0")
+            self.sent += len(buffer)
             return len(buffer)
 
+        def __init__(self, start: bytes) -> None:
+            self.start, self.sent = start, 0
+
     with pytest.raises(MediaError, match="sends more than"):
-        read_picture(io.BufferedReader(Endless()), max_pixels=10)
+        read_picture(io.BufferedReader(Endless(b"BM")), max_pixels=10)
+    zeros = Endless(b"")
+    with pytest.raises(MediaError, match="not a picture"):
+        read_picture(io.BufferedReader(zeros))
+    assert zeros.sent < 1 << 22
