@@ -1,0 +1,113 @@
+"""From what the user calls the data to a store of training pictures and a list of pictures held out."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+from kodek.datasets import MediaError, Picture, find_images
+from kodek.datasets.store import build_store, group_of
+
+from .errors import TrainError
+
+Source: TypeAlias = Path | Picture
+HELD_OUT = 40  # pictures to validate on
+HELD_OUT_SHARE = 0.05  # at most, of a small collection
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """`store`: the training pictures (see kodek.datasets.store), `key` names their content."""
+
+    store: Path
+    key: str
+    held_out: list[Source]
+    notes: list[str]
+
+
+def prepare(
+    spec: str,
+    folder: Path,
+    named: Collection[str],
+    smallest: int,
+    track: Callable[[Iterable[Source], int], Iterable[Source]] = lambda sources, count: sources,
+) -> Corpus:
+    """Find the pictures, hold some out, and decode the others into a store in `folder`, unless it is there.
+
+    spec: see `kodek.datasets.find_images`. named: sources to hold out. smallest: side of the smallest crop in
+    pixels. track: shows the progress of a loop over the pictures.
+
+    Raises:
+        TrainError: no data, no picture that is large enough, or no space for the store.
+    """
+    try:
+        sources = find_images(spec)
+    except MediaError as error:
+        raise TrainError(str(error)) from error
+    chosen = hold_out([group_of(path) if path else "" for path in _paths(sources)], named)
+    training = [i for i in range(len(sources)) if i not in chosen]
+    key = _key(spec, sources, chosen, smallest)
+    store = folder / key
+    notes = []
+    if not store.with_suffix(".json").exists():
+        try:
+            unreadable = build_store(track((sources[i] for i in training), len(training)), store, smallest)
+        except (MediaError, OSError) as error:
+            raise TrainError(f"The store of training pictures can't be written: {error}") from error
+        if unreadable:
+            notes.append(
+                f"{len(unreadable)} of {len(training)} pictures can't be read; the first: {unreadable[0]}"
+            )
+    if store.with_suffix(".u8").stat().st_size == 0:
+        first = f" {notes[0]}" if notes else ""
+        raise TrainError(
+            f"{spec} holds no picture of at least {smallest} x {smallest} pixels to train on.{first}"
+        )
+    return Corpus(store, key, [sources[i] for i in sorted(chosen)], notes)
+
+
+def hold_out(groups: Sequence[str], named: Collection[str]) -> set[int]:
+    """Which pictures to validate on, given the source of each: whole sources, so that none is on both sides.
+
+    The named ones if any of them is there. Otherwise sources in an order that depends on nothing but their
+    names, up to 40 pictures or 5 %; and where every source is too large for that, as with one camera's
+    numbered files, single pictures at equal distances. Nothing of a single picture.
+    """
+    sizes = Counter(groups)
+    picked = {group for group in sizes if group in named}
+    if 0 < len(picked) < len(sizes):
+        return {i for i, group in enumerate(groups) if group in picked}
+    if len(groups) < 2:
+        return set()
+    picked = set()
+    wanted = min(HELD_OUT, math.ceil(HELD_OUT_SHARE * len(groups)))
+    left = wanted
+    for group in sorted(sizes, key=lambda name: hashlib.sha256(name.encode()).digest()):
+        if sizes[group] <= left:
+            picked.add(group)
+            left -= sizes[group]
+    if left > wanted / 2:
+        return {round((i + 0.5) * len(groups) / wanted - 0.5) for i in range(wanted)}
+    return {i for i, group in enumerate(groups) if group in picked}
+
+
+def _paths(sources: Sequence[Path] | Sequence[Picture]) -> Sequence[Path | None]:
+    """Paths, or as many times None for pictures that have none."""
+    if isinstance(sources, list):
+        return sources
+    return [None] * len(sources)
+
+
+def _key(spec: str, sources: Sequence[Source], chosen: set[int], smallest: int) -> str:
+    """Changes when a picture is added, removed, touched or held out."""
+    digest = hashlib.sha256(repr((spec, smallest, len(sources), sorted(chosen))).encode())
+    for path in _paths(sources):
+        if path is not None:
+            stat = path.stat()
+            digest.update(repr((str(path), stat.st_mtime_ns, stat.st_size)).encode())
+    return digest.hexdigest()[:16]

@@ -1,0 +1,237 @@
+"""The loop that trains every codec: codecs differ in their task, runs in their recipe."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import json
+import math
+import shlex
+import time
+from collections import Counter
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from accelerate.utils import TorchDynamoPlugin, broadcast, gather_object, set_seed
+from torch import Tensor, nn
+
+from .checkpoint import (
+    load_state,
+    load_weights,
+    random_states,
+    save_checkpoint,
+    save_state,
+    set_random_states,
+)
+from .errors import Interrupted, TrainError
+from .recipe import Recipe
+from .report import Report, tracked
+from .schedule import Position, ema_decay, fraction_done, learning_rate, phase_at, validations_due
+from .signals import GracefulStop
+from .task import Task, find_task
+
+CHECKPOINT, BEST, STATE = "checkpoint.pt", "best.safetensors", "state.safetensors"
+
+
+class Run:
+    """One training run in one of its processes."""
+
+    def __init__(self, recipe: Recipe, data: str, out: Path, checkpoint: dict[str, Any] | None) -> None:
+        self.recipe, self.data, self.out = recipe, data, out
+        if recipe.compile:
+            # without a C++ compiler, or for a graph that it can't take, training goes on uncompiled
+            torch._dynamo.config.suppress_errors = True
+        self.accelerator = Accelerator(
+            cpu=recipe.device == "cpu",
+            mixed_precision="no" if recipe.precision == "fp32" else recipe.precision,
+            dynamo_plugin=TorchDynamoPlugin(backend="inductor" if recipe.compile else "no", dynamic=False),  # type: ignore[arg-type]
+        )
+        torch.manual_seed(recipe.seed)
+        with self.accelerator.main_process_first():  # the first process decodes the data, the others find it
+            self.task: Task = find_task(recipe.codec)(recipe, data, out, tracked)
+        self.position = Position(**checkpoint["position"]) if checkpoint else Position()
+        self._load_weights(checkpoint)
+        self.model = self.task.model.to(device=self.accelerator.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.ema = copy.deepcopy(self.model).requires_grad_(False).eval()
+        self.model.train()
+        self.optimizer = torch.optim.Adam(
+            self.model.parameters(), recipe.learning_rate, recipe.betas, fused=True
+        )
+        set_seed(recipe.seed, device_specific=True)
+        self.task.seed(recipe.seed, self.accelerator.process_index)
+        if checkpoint:
+            self._restore(checkpoint)
+        self.objective = self.accelerator.prepare(self.task.objective)
+        self.report = Report(out / "tensorboard", quiet=not self.accelerator.is_main_process)
+        self._sums: Counter[str] = Counter()
+
+    def train(self) -> None:
+        """Run to the end of the schedule. Raises TrainError, or Interrupted after saving."""
+        recipe, position = self.recipe, self.position
+        with GracefulStop() as stop, self.report:
+            for note in self.task.notes:
+                self.report.say(note)
+            clock = saved = shown = time.monotonic()
+            while True:
+                fraction = fraction_done(recipe, position)
+                if validations_due(recipe, fraction) > position.validations:
+                    self.save()  # what follows may take a minute
+                    self._validate(validations_due(recipe, fraction))
+                if fraction >= 1:
+                    break
+                self._step(fraction)
+                clock, before = time.monotonic(), clock
+                position.seconds, stopped, due = self._agree(
+                    position.seconds + clock - before, stop.wanted, clock - saved > recipe.save_every
+                )
+                if position.step % recipe.log_every == 0:
+                    self._show(clock - shown)
+                    shown = clock
+                if stopped or due:
+                    self.save()
+                    saved = clock
+                if stopped:
+                    raise Interrupted(self._how_to_resume())
+            self.save()
+            if self.accelerator.is_main_process:
+                self._save_state(STATE, half=True)
+            self.report.say(f"Finished after {position.trained} steps.")
+
+    def save(self) -> None:
+        """Write the checkpoint; every process takes part with the state of its random generators."""
+        states = gather_object([random_states() | {"task": self.task.random_state()}])
+        if self.accelerator.is_main_process:
+            content = {
+                "codec": self.recipe.codec,
+                "data": self.data,
+                "data_key": self.task.data_key,
+                "task": self.task.settings,
+                "position": asdict(self.position),
+                "model": self.model.state_dict(),
+                "ema": self.ema.state_dict(),
+                "optimizer": self.optimizer.state_dict(),
+                "random": states,
+            }
+            save_checkpoint(self.out / CHECKPOINT, content)
+
+    def _save_state(self, name: str, half: bool) -> None:
+        step, codec = self.position.trained, self.recipe.codec
+        save_state(self.out / name, self.ema, step, codec, self.task.settings, half)
+
+    def _step(self, fraction: float) -> None:
+        """One update of the weights from `accumulate` batches of every process."""
+        recipe, position, phase = self.recipe, self.position, phase_at(self.recipe, fraction)
+        for group in self.optimizer.param_groups:
+            group["lr"] = learning_rate(recipe, fraction, position.step)
+        self.optimizer.zero_grad()
+        values: list[dict[str, Tensor]] = []
+        for i in range(recipe.accumulate):
+            batch = self.task.batch(phase.batch, phase.crop, self.accelerator.device)
+            last = i + 1 == recipe.accumulate
+            with contextlib.nullcontext() if last else self.accelerator.no_sync(self.objective):
+                loss, means = self.objective(*batch)
+                self.accelerator.backward(loss / recipe.accumulate)
+            values.append({"loss": loss.detach(), **means})
+        norm = self.accelerator.clip_grad_norm_(self.model.parameters(), recipe.clip)
+        position.step += 1
+        if not math.isfinite(float(norm)):
+            self._skip()
+            return
+        position.skipped_in_row = 0
+        self.optimizer.step()
+        update_average(self.ema, self.model, ema_decay(recipe, position.trained))
+        for means in values:
+            self._sums.update({name: float(value) for name, value in means.items()})
+            self._sums["batches"] += 1
+            self._sums["images"] += phase.batch * self.accelerator.num_processes
+
+    def _skip(self) -> None:
+        self.position.skipped += 1
+        self.position.skipped_in_row += 1
+        if self.position.skipped_in_row >= self.recipe.give_up:
+            raise TrainError(
+                f"Training stopped at step {self.position.trained}: the gradients of {self.recipe.give_up} "
+                "steps in a row were not finite; resume from the checkpoint with a lower learning_rate."
+            )
+
+    def _agree(self, *values: float) -> tuple[float, bool, bool]:
+        """Seconds, whether to stop and whether to save, as the first process sees them: all do the same."""
+        if self.accelerator.num_processes > 1:
+            values = tuple(broadcast(torch.tensor(values, device=self.accelerator.device)).tolist())
+        seconds, stop, save = values
+        return seconds, bool(stop), bool(save)
+
+    def _show(self, seconds: float) -> None:
+        sums, self._sums = self._sums, Counter()
+        if not sums:  # every step was skipped
+            return
+        batches, images = sums.pop("batches"), sums.pop("images")
+        means = {name: value / batches for name, value in sums.items()}
+        numbers = self.task.numbers(means) | {"loss": means["loss"], "images/s": images / seconds}
+        if self.position.skipped:
+            numbers["skipped"] = self.position.skipped
+        self.report.numbers(self.position.trained, fraction_done(self.recipe, self.position), numbers)
+
+    def _validate(self, number: int) -> None:
+        """Measure the averaged weights on held-out data; the best so far are kept."""
+        position = self.position
+        position.validations = number
+        if self.accelerator.is_main_process and (result := self.task.validate(self.ema)) is not None:
+            self.report.say(f"step {position.trained}  {result}")
+            self.report.scalars(position.trained, {"validation": result.score})
+            with open(self.out / "validation.jsonl", "a") as file:
+                file.write(json.dumps({"step": position.trained, **result.row()}) + "\n")
+            if result.score < position.best:
+                position.best = result.score
+                save_state(
+                    self.out / BEST,
+                    self.ema,
+                    position.trained,
+                    self.recipe.codec,
+                    self.task.settings,
+                    half=False,
+                )
+        self.accelerator.wait_for_everyone()
+
+    def _load_weights(self, checkpoint: dict[str, Any] | None) -> None:
+        model, init = self.task.model, self.recipe.init
+        if checkpoint:
+            if checkpoint["task"] != self.task.settings:
+                raise TrainError("The recipe's task differs from that of the run to resume.")
+            load_weights(model, checkpoint["model"], CHECKPOINT)
+        elif init:
+            state = load_state(init)
+            load_weights(model, state.weights, str(init))
+            self.position.before = state.step
+        else:
+            self.task.initialise()
+
+    def _restore(self, checkpoint: dict[str, Any]) -> None:
+        """All of a checkpoint but the model's weights, which are there."""
+        self.ema.load_state_dict(checkpoint["ema"])
+        self.optimizer.load_state_dict(checkpoint["optimizer"])
+        process = self.accelerator.process_index
+        if process < len(checkpoint["random"]):
+            states = checkpoint["random"][process]
+            set_random_states(states)
+            self.task.set_random_state(states["task"])
+        if checkpoint["data_key"] != self.task.data_key:
+            self.task.notes.append(
+                "The data has changed since the run began: it goes on, but not bit for bit."
+            )
+
+    def _how_to_resume(self) -> str:
+        command = f"kodek train {self.recipe.codec} --out {shlex.quote(str(self.out))} --resume"
+        return f"Stopped at step {self.position.trained} and saved; to go on: {command}"
+
+
+@torch.no_grad()
+def update_average(average: nn.Module, model: nn.Module, decay: float) -> None:
+    """average = decay * average + (1 - decay) * model; buffers are copied."""
+    for mean, weight in zip(average.parameters(), model.parameters(), strict=True):
+        mean.lerp_(weight, 1 - decay)
+    for copied, buffer in zip(average.buffers(), model.buffers(), strict=True):
+        copied.copy_(buffer)

@@ -1,0 +1,130 @@
+"""A recipe: every number of a training run, in one YAML file that extends nothing."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from .errors import TrainError
+
+RECIPES = Path(__file__).parent / "recipes"
+
+S = TypeVar("S", bound="Settings")
+
+
+class Settings(BaseModel):
+    """Settings refuse keys that they don't know."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Phase(Settings):
+    """Batches of `batch` crops, `crop` wide in the task's unit (pixels), until a fraction of the schedule."""
+
+    until: float = Field(gt=0, le=1)
+    crop: int = Field(gt=0)
+    batch: int = Field(gt=0)
+
+
+class Recipe(Settings):
+    """The schedule ends at `steps` or after `minutes` of training, whichever comes first."""
+
+    codec: str
+    steps: int | None = Field(None, gt=0)
+    minutes: float | None = Field(None, gt=0)
+    phases: list[Phase] = Field(min_length=1)
+    learning_rate: float = Field(gt=0)
+    warmup: int = Field(ge=0)  # steps
+    floor: float = Field(0.02, ge=0, le=1)  # of the learning rate, where the cosine ends
+    betas: tuple[float, float] = (0.9, 0.99)
+    clip: float = Field(1.0, gt=0)  # norm of the gradient
+    ema: float = Field(0.999, ge=0, lt=1)
+    accumulate: int = Field(1, gt=0)  # batches a step
+    seed: int = Field(0, ge=0)
+    init: Path | None = None  # a portable state to start from
+    start: float = Field(0.0, ge=0, lt=1)  # fraction of the schedule that `init` is taken to have done
+    precision: Literal["fp32", "bf16"] = "fp32"
+    compile: bool = True
+    device: Literal["auto", "cpu"] = "auto"
+    resident: bool = False  # keep all pictures in the device's memory
+    held_out: list[str] = []  # sources to validate on
+    validations: int = Field(10, ge=0)  # over the run, evenly
+    save_every: float = Field(120, gt=0)  # seconds
+    log_every: int = Field(100, gt=0)  # steps
+    give_up: int = Field(20, gt=0)  # steps in a row with a gradient that is not finite
+    task: dict[str, Any] = {}  # what only this codec knows
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Recipe:
+        if self.steps is None and self.minutes is None:
+            raise ValueError("set steps, minutes or both")
+        ends = [phase.until for phase in self.phases]
+        if ends != sorted(set(ends)) or ends[-1] != 1:
+            raise ValueError("the phases' until must rise and end at 1")
+        if self.start and self.init is None:
+            raise ValueError("start needs init")
+        return self
+
+    def dump(self) -> str:
+        """The recipe as YAML that `load_recipe` reads back."""
+        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False)
+
+
+def load_recipe(codec: str, path: Path | None = None, overrides: Mapping[str, Any] | None = None) -> Recipe:
+    """Read the recipe at `path`, or the one that comes with `codec`.
+
+    overrides: keys of the recipe to replace.
+
+    Raises:
+        TrainError: there is none, it is not YAML, a key is unknown or a value is out of range.
+    """
+    if path is None:
+        path = RECIPES / f"{codec}.yaml"
+        if not path.is_file():
+            known = ", ".join(sorted(recipe.stem for recipe in RECIPES.glob("*.yaml")))
+            raise TrainError(f"There is no recipe for {codec!r}; there are recipes for: {known}.")
+    try:
+        content = yaml.safe_load(path.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise TrainError(
+            f"The recipe {path} can't be read: {getattr(error, 'strerror', None) or error}."
+        ) from error
+    except yaml.YAMLError as error:
+        raise TrainError(f"The recipe {path} is not YAML: {' '.join(str(error).split())}.") from error
+    if not isinstance(content, dict):
+        raise TrainError(f"The recipe {path} is not a mapping of settings.")
+    content |= overrides or {}
+    recipe = check(Recipe, content, str(path))
+    if recipe.codec != codec:
+        raise TrainError(f"The recipe {path} is for {recipe.codec}, not for {codec}.")
+    return recipe
+
+
+def check(kind: type[S], content: Any, source: str) -> S:
+    """`content` as settings of `kind`; the first thing that is wrong is raised as a TrainError."""
+    try:
+        return kind.model_validate(content)
+    except ValidationError as error:
+        raise TrainError(f"{source}: {_sentence(error, kind)}") from error
+
+
+def _sentence(error: ValidationError, kind: type[Settings]) -> str:
+    errors = error.errors()
+    first = next((e for e in errors if e["type"] == "extra_forbidden"), errors[0])
+    name = ".".join(map(str, first["loc"]))
+    if first["type"] == "extra_forbidden":
+        missing = [str(e["loc"][-1]) for e in errors if e["type"] == "missing"]
+        close = difflib.get_close_matches(str(first["loc"][-1]), [*missing, *kind.model_fields], 1)
+        return (
+            f"there is no setting {name}; did you mean {close[0]}?"
+            if close
+            else f"there is no setting {name}."
+        )
+    reason = first["msg"].removeprefix("Value error, ")
+    reason = reason[:1].lower() + reason[1:]
+    return f"{name}: {reason}." if name else f"{reason}."

@@ -1,0 +1,1 @@
+"""What each codec brings to the loop."""
