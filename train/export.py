@@ -11,15 +11,14 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
-from numpy.typing import NDArray
-from safetensors.torch import save_file
-from torch import Tensor
-
 from kodek.codecs.image.codec import ImageCodec, generation_id
 from kodek.codecs.image.hyperprior import STRIDE, Hyperprior, Prior
 from kodek.entropy import PROFILES, gaussian_tables, to_arrays
 from kodek.entropy.coder import SCALES
 from kodek.entropy.exact import POSITIONS, Exact, quantise
+from numpy.typing import NDArray
+from safetensors.torch import save_file
+from torch import Tensor
 
 CALIBRATION_POINTS = 17
 CARD_POSITIONS = (0, 26, 51, 77, 102, 128, 153, 179, 204, 230, 255)
@@ -56,6 +55,7 @@ def export_model(
     folder.mkdir(parents=True, exist_ok=True)
     partial = folder / "weights.safetensors.partial"
     save_file(tensors, partial, header)
+    partial.chmod(0o644)
     partial.replace(folder / "weights.safetensors")
     (folder / "card.md").write_text(card(header, rows, len(pictures)))
     return codec
@@ -73,7 +73,9 @@ def exact_tensors(model: Hyperprior, positions: Tensor, dead_zone: float = 0.0) 
             tensors[f"{part}.{key}"] = value.half() if value.ndim == 4 else value.clone()
     for profile, description in enumerate(PROFILES):
         arrays = to_arrays(gaussian_tables(SCALES, description.table_bits))
-        tensors |= {f"tables.{profile}.{key}": torch.from_numpy(value.copy()) for key, value in arrays.items()}
+        tensors |= {
+            f"tables.{profile}.{key}": torch.from_numpy(value.copy()) for key, value in arrays.items()
+        }
     tensors["positions"] = positions.float()
     tensors["dead_zone"] = torch.from_numpy(dead_zones(dead_zone))
     return {key: value.contiguous() for key, value in tensors.items()}

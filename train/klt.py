@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
-
 from kodek.codecs.image.hyperprior import PATCH, Hyperprior
+from torch import Tensor
 
 
 @torch.no_grad()

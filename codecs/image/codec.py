@@ -16,13 +16,12 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
+from kodek.entropy import StreamError, Tables
+from kodek.entropy.coder import SymbolDecoder, SymbolEncoder
+from kodek.entropy.exact import GAIN_BITS, LATENT_BITS, Exact
+from kodek.entropy.tables import from_arrays
 from safetensors import safe_open
 from torch import Tensor
-
-from kodek.entropy import Tables
-from kodek.entropy.coder import SymbolDecoder, SymbolEncoder
-from kodek.entropy.exact import GAIN_BITS, LATENT_BITS, POSITIONS, Exact
-from kodek.entropy.tables import from_arrays
 
 from .hyperprior import STRIDE, Analysis, Config, HyperAnalysis, Prior, Synthesis
 
@@ -70,14 +69,14 @@ class ImageCodec:
         return cls(config, tensors, metadata["name"], device)
 
     @torch.inference_mode()
-    def encode(self, x: Tensor, position: int, profile: int | None = None) -> Encoded:
-        """x: float32 [1, 3, H, W] in [0, 1]; position: the quality byte."""
+    def encode(self, x: Tensor, position: int, profile: int | None = None, running: int = 0) -> Encoded:
+        """x: float32 [1, 3, H, W] in [0, 1]; position: the quality byte; running: symbol hash so far."""
         features = self._features(x, position)
         if profile is None:
             profile = 0 if features.numel() < SMALL else 1
         t = self._t(position)
         gain = self.prior.gain(position).float() * 2.0**-GAIN_BITS
-        payloads, running = [], 0
+        payloads = []
         for tile in tiles(features.shape[-2:]):
             part = features[:, :, *tile].contiguous()
             coder = SymbolEncoder(self.tables[profile], profile, self.dead_zone)
@@ -88,9 +87,11 @@ class ImageCodec:
         return Encoded(payloads, running, profile)
 
     @torch.inference_mode()
-    def decode(self, payloads: list[bytes], size: tuple[int, int], position: int, profile: int) -> tuple[Tensor, int]:
+    def decode(
+        self, payloads: list[bytes], size: tuple[int, int], position: int, profile: int, running: int = 0
+    ) -> tuple[Tensor, int]:
         """-> (float32 [1, 3, H, W] in [0, 1], symbol hash). Raises StreamError on damage."""
-        y_hat, running = self.decode_latents(payloads, size, position, profile)
+        y_hat, running = self.decode_latents(payloads, size, position, profile, running)
         t = self._t(position)
 
         def run(strip: Tensor) -> Tensor:
@@ -102,16 +103,15 @@ class ImageCodec:
 
     @torch.inference_mode()
     def decode_latents(
-        self, payloads: list[bytes], size: tuple[int, int], position: int, profile: int
+        self, payloads: list[bytes], size: tuple[int, int], position: int, profile: int, running: int = 0
     ) -> tuple[Tensor, int]:
         """-> (y_hat int32 [1, C_y, h, w] in 1/16 steps, symbol hash), the whole parse without the synthesis."""
         h, w = -(-size[0] // STRIDE), -(-size[1] // STRIDE)
         areas = list(tiles((h, w)))
         if len(areas) != len(payloads):
-            raise ValueError(f"{len(payloads)} payloads for a picture of {len(areas)} tiles")
+            raise StreamError(f"{len(payloads)} payloads for a picture of {len(areas)} tiles")
         channels = self.prior.gain.table.shape[1]
         y_hat = torch.empty((1, channels, h, w), dtype=torch.int32, device=self.device)
-        running = 0
         for area, payload in zip(areas, payloads, strict=True):
             coder = SymbolDecoder(payload, self.tables[profile], profile)
             coder.hash = running
@@ -156,7 +156,9 @@ def in_strips(transform: Callable[[Tensor], Tensor], x: Tensor, scale: float) ->
         part = transform(x[:, :, start * unit : stop * unit])
         if out is None:
             out = part.new_empty((1, part.shape[1], rows * out_unit, part.shape[3]))
-        out[:, :, top * out_unit : bottom * out_unit] = part[:, :, (top - start) * out_unit : (bottom - start) * out_unit]
+        out[:, :, top * out_unit : bottom * out_unit] = part[
+            :, :, (top - start) * out_unit : (bottom - start) * out_unit
+        ]
     assert out is not None
     return out
 
@@ -181,5 +183,7 @@ def _fill(module: torch.nn.Module, tensors: dict[str, Tensor], prefix: str) -> t
     return module.eval().requires_grad_(False)
 
 
-def _transform(module: torch.nn.Module, tensors: dict[str, Tensor], prefix: str, device: torch.device) -> torch.nn.Module:
+def _transform(
+    module: torch.nn.Module, tensors: dict[str, Tensor], prefix: str, device: torch.device
+) -> torch.nn.Module:
     return _fill(module, tensors, prefix).to(device=device, memory_format=torch.channels_last)

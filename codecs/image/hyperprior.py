@@ -25,8 +25,6 @@ from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
-
 from kodek.entropy.coder import SCALE_MIN, SCALES_PER_OCTAVE, Coder, Estimator
 from kodek.entropy.exact import (
     ACTIVATION_BITS,
@@ -38,6 +36,7 @@ from kodek.entropy.exact import (
     Float,
     Steps,
 )
+from torch import Tensor, nn
 
 from ..layers import DepthConvBlock
 
@@ -136,7 +135,9 @@ class Prior(nn.Module):
         self.inverse_gain = a.steps(c.latents, INVERSE_BITS, 1.0, True)
         self.scale = a.steps(c.latents, ACTIVATION_BITS, 0.0, False)  # log2 of the gain of the scales
 
-    def code(self, coder: Coder, step: Tensor | int, size: tuple[int, int], y: Tensor | None, z: Tensor | None) -> Tensor:
+    def code(
+        self, coder: Coder, step: Tensor | int, size: tuple[int, int], y: Tensor | None, z: Tensor | None
+    ) -> Tensor:
         """Code z, then both parts of y [B, C_y, *size]; returns y_hat (exact: in units of 1/16)."""
         a = self.arithmetic
         hyper = self.hyper_synthesis(coder, step, size, z)
@@ -153,7 +154,9 @@ class Prior(nn.Module):
         part = self._code_part(coder, y, mean, index, gain, scale, ~even)
         return y_hat + unpack(part, ~even)
 
-    def hyper_synthesis(self, coder: Coder, step: Tensor | int, size: tuple[int, int], z: Tensor | None) -> Tensor:
+    def hyper_synthesis(
+        self, coder: Coder, step: Tensor | int, size: tuple[int, int], z: Tensor | None
+    ) -> Tensor:
         """Code z and expand it to the features [B, context, *size] that both parts read."""
         a = self.arithmetic
         h, w = -(-size[0] // 4), -(-size[1] // 4)
@@ -165,7 +168,14 @@ class Prior(nn.Module):
         return a.leaky_relu(self.features(x) + self.step_bias(step))
 
     def _code_part(
-        self, coder: Coder, y: Tensor | None, mean: Tensor, index: Tensor, gain: Tensor, scale: Tensor, even: Tensor
+        self,
+        coder: Coder,
+        y: Tensor | None,
+        mean: Tensor,
+        index: Tensor,
+        gain: Tensor,
+        scale: Tensor,
+        even: Tensor,
     ) -> Tensor:
         a = self.arithmetic
         mean = a.rescale(mean * gain, ACTIVATION_BITS + GAIN_BITS - LATENT_BITS, LATENT_LIMIT)

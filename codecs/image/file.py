@@ -1,0 +1,172 @@
+"""Pictures as arrays <-> the bytes of a `.kdk` file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import torch
+from kodek.entropy import StreamError
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ..container import Chunk, ChunkKind, ImageHeader, Limits, read, write
+from ..errors import DamagedError, MismatchError
+from ..zoo import by_generation
+from .alpha import decode_alpha, encode_alpha
+from .codec import Encoded, ImageCodec
+
+MODES = {1: "L", 3: "RGB", 4: "CMYK"}
+METADATA = {"icc": ChunkKind.ICC, "exif": ChunkKind.EXIF, "xmp": ChunkKind.XMP}
+
+
+@dataclass(frozen=True)
+class DecodedImage:
+    """pixels: uint8 or uint16 [H, W, C], C = 1, 3 or 4 (CMYK, 0 = no ink); alpha: the same dtype [H, W] or None."""
+
+    pixels: NDArray[np.integer]
+    alpha: NDArray[np.integer] | None
+    icc: bytes | None
+    exif: bytes | None
+    xmp: bytes | None
+    header: ImageHeader
+
+
+def encode_image(
+    codec: ImageCodec,
+    pixels: NDArray[np.integer],
+    *,
+    alpha: NDArray[np.integer] | None = None,
+    icc: bytes | None = None,
+    exif: bytes | None = None,
+    xmp: bytes | None = None,
+    quality: float = 50.0,
+) -> bytes:
+    """The `.kdk` file of a picture.
+
+    pixels: uint8 or uint16 [H, W, C], full range; C = 1 grey, 3 RGB, 4 CMYK (0 = no ink). alpha: [H, W], kept
+    losslessly. quality: 0 to 100. Raises ValueError for anything else.
+    """
+    if not 0 <= quality <= 100:
+        raise ValueError("quality must lie between 0 and 100")
+    if (
+        pixels.ndim != 3
+        or pixels.shape[2] not in MODES
+        or pixels.dtype not in (np.uint8, np.uint16)
+        or not pixels.size
+    ):
+        raise ValueError("pixels must be uint8 or uint16 of shape [H, W, 1, 3 or 4]")
+    if alpha is not None and (alpha.shape != pixels.shape[:2] or alpha.dtype != pixels.dtype):
+        raise ValueError("alpha must have the height, width and dtype of the pixels")
+    position = round(quality * 2.55)
+    chunks: list[Chunk] = []
+    encoded: Encoded | None = None
+    for kind, picture in zip((ChunkKind.PAYLOAD, ChunkKind.PAYLOAD_K), to_pictures(pixels), strict=False):
+        encoded = codec.encode(
+            picture, position, encoded and encoded.profile, encoded.symbol_hash if encoded else 0
+        )
+        chunks += [Chunk(kind, payload) for payload in encoded.payloads]
+    assert encoded is not None
+    if alpha is not None:
+        chunks.append(Chunk(ChunkKind.ALPHA, encode_alpha(alpha)))
+    values = {"icc": icc, "exif": exif, "xmp": xmp}
+    chunks += [Chunk(METADATA[name], data) for name, data in values.items() if data]
+    header = ImageHeader(
+        generation=codec.generation,
+        width=pixels.shape[1],
+        height=pixels.shape[0],
+        mode=MODES[pixels.shape[2]],
+        depth=8 * pixels.itemsize,
+        position=position,
+        profile=encoded.profile,
+        symbol_hash=encoded.symbol_hash,
+    )
+    return write(header, chunks)
+
+
+def decode_image(data: bytes, *, limits: Limits | None = None, device: str = "cpu") -> DecodedImage:
+    """Decode a `.kdk` file. Raises CodecError (its kinds say what is wrong)."""
+    header, chunks = read(data, limits or Limits())
+    codec = load_codec(str(by_generation(header.generation).path), device)
+    size = header.height, header.width
+    running, pictures = 0, []
+    for payloads in _payloads(header, chunks):
+        try:
+            x, running = codec.decode(payloads, size, header.position, header.profile, running)
+        except StreamError as error:
+            raise _damage(error) from error
+        pictures.append(x)
+    _check(header, running)
+    alpha = next((chunk.data for chunk in chunks if chunk.kind == ChunkKind.ALPHA), None)
+    kept = {name: next((c.data for c in chunks if c.kind == kind), None) for name, kind in METADATA.items()}
+    return DecodedImage(
+        pixels=to_pixels(pictures, header),
+        alpha=None if alpha is None else decode_alpha(alpha, size, header.depth),
+        header=header,
+        **kept,
+    )
+
+
+def verify_image(data: bytes, *, limits: Limits | None = None) -> ImageHeader:
+    """Decode every symbol and check it against the file's hash, without the synthesis. Raises CodecError."""
+    header, chunks = read(data, limits or Limits())
+    codec = load_codec(str(by_generation(header.generation).path), "cpu")
+    running = 0
+    for payloads in _payloads(header, chunks):
+        try:
+            _, running = codec.decode_latents(
+                payloads, (header.height, header.width), header.position, header.profile, running
+            )
+        except StreamError as error:
+            raise _damage(error) from error
+    _check(header, running)
+    for chunk in chunks:
+        if chunk.kind == ChunkKind.ALPHA:
+            decode_alpha(chunk.data, (header.height, header.width), header.depth)
+    return header
+
+
+@lru_cache(maxsize=2)
+def load_codec(path: str, device: str) -> ImageCodec:
+    """The codec of a weights file, kept for the next picture."""
+    return ImageCodec.load(path, device)
+
+
+def to_pictures(pixels: NDArray[np.integer]) -> Iterable[Tensor]:
+    """What the codec sees: float32 [1, 3, H, W] in [0, 1]; grey is spread over RGB, CMYK is light (1 - ink) in CMY, then K."""
+    light = torch.from_numpy(pixels.astype(np.float32) / np.iinfo(pixels.dtype).max).permute(2, 0, 1)[None]
+    if pixels.shape[2] == 1:
+        return [light.expand(-1, 3, -1, -1)]
+    if pixels.shape[2] == 3:
+        return [light]
+    return [1 - light[:, :3], (1 - light[:, 3:]).expand(-1, 3, -1, -1)]
+
+
+def to_pixels(pictures: list[Tensor], header: ImageHeader) -> NDArray[np.integer]:
+    """The inverse of `to_pictures`, rounded to the file's depth."""
+    if header.mode == "L":
+        light = pictures[0].mean(1, keepdim=True)
+    elif header.mode == "RGB":
+        light = pictures[0]
+    else:
+        light = 1 - torch.cat((pictures[0], pictures[1].mean(1, keepdim=True)), 1)
+    peak, dtype = (255, np.uint8) if header.depth == 8 else (65535, np.uint16)
+    return light[0].permute(1, 2, 0).cpu().mul(peak).round_().numpy().astype(dtype)
+
+
+def _payloads(header: ImageHeader, chunks: list[Chunk]) -> list[list[bytes]]:
+    kinds = (ChunkKind.PAYLOAD, ChunkKind.PAYLOAD_K) if header.mode == "CMYK" else (ChunkKind.PAYLOAD,)
+    return [[chunk.data for chunk in chunks if chunk.kind == kind] for kind in kinds]
+
+
+def _damage(error: StreamError) -> DamagedError:
+    return DamagedError(f"the file is damaged: {error}")
+
+
+def _check(header: ImageHeader, running: int) -> None:
+    if running != header.symbol_hash:
+        raise MismatchError(
+            "the decoded symbols are not the ones that were coded: the file or this decoder is at fault"
+        )
