@@ -77,12 +77,9 @@ class Tables:
         """Ideal length in bits: the sum of -log2(freq / 2^bits), escape codes and raw low bits."""
 
 class Encoder:
-    """Buffers pushes; `finish` encodes them in reverse. A push that raises adds nothing.
+    """Buffers pushes; `finish` encodes them in reverse. A push that raises adds nothing."""
 
-    `portable` (or KODEK_PORTABLE=1 in the environment) turns SIMD off; the bytes are the same.
-    """
-
-    def __init__(self, profile: int, *, portable: bool = False) -> None: ...
+    def __init__(self, profile: int) -> None: ...
     def push(
         self, symbols: NDArray[np.int16], index: NDArray[np.uint8] | NDArray[np.uint16], tables: Tables
     ) -> None:
@@ -107,7 +104,8 @@ class Encoder:
 class Decoder:
     """Decodes a payload of `Encoder`. Pops may be cut in any way; each returns finished values.
 
-    Raises StreamError on a damaged payload, at once or at a later pop; a decoder that has failed refuses to go on.
+    Raises StreamError on a damaged payload, at once or at a later pop; a failed decoder refuses to go on.
+    `portable` (or KODEK_PORTABLE=1 in the environment) turns SIMD off; the symbols are the same.
     """
 
     def __init__(self, data: bytes, profile: int, *, portable: bool = False) -> None: ...

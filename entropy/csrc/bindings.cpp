@@ -285,11 +285,8 @@ void bind_encoder(nb::module_& m) {
   const auto context = nb::arg("context").noconvert().none() = nb::none();
   nb::class_<PyEncoder>(m, "Encoder")
       .def(
-          "__init__",
-          [](PyEncoder* self, int profile, bool portable) {
-            new (self) PyEncoder{kodek::Encoder(profile, portable || portable_forced()), {}};
-          },
-          "profile"_a, nb::kw_only(), "portable"_a = false)
+          "__init__", [](PyEncoder* self, int profile) { new (self) PyEncoder{kodek::Encoder(profile), {}}; },
+          "profile"_a)
       .def("push", &push<std::uint8_t>, symbols, index, "tables"_a)
       .def("push", &push<std::uint16_t>, symbols, index, "tables"_a)
       .def("push_intervals", &push_intervals<std::uint16_t>, starts, freqs, "bits"_a)

@@ -5,10 +5,14 @@
 #include <limits>
 #include <stdexcept>
 
+#include "avx2.hpp"
+#include "cpu.hpp"
 #include "rans.hpp"
 
 namespace kodek {
 namespace {
+
+constexpr std::size_t kWorthSlotTable = std::size_t{1} << 14;  // symbols of a pop, from which SIMD is used
 
 template <class T>
 T load(const std::uint8_t* from) {
@@ -33,7 +37,7 @@ std::size_t take_varint(std::span<const std::uint8_t>& bytes) {
 }  // namespace
 
 Decoder::Decoder(std::span<const std::uint8_t> payload, int profile, bool portable)
-    : profile_(profile), portable_(portable) {
+    : profile_(profile), simd_(!portable && profile == 2 && cpu_has_avx2()) {
   profile_at(profile);
   std::span<const std::uint8_t> rest = payload;
   const std::size_t side_bytes = take_varint(rest);
@@ -190,6 +194,10 @@ void Decoder::decode_lanes(std::span<const Index> index, const Tables& tables, s
   };
   careful_steps(std::min(index.size(), (Lanes - position_ % Lanes) % Lanes));
 
+  if constexpr (Lanes == 32 && Bits == 12) {
+    if (simd_ && index.size() - i >= kWorthSlotTable)
+      i += decode_groups_simd(index.subspan(i), tables, symbols + i);
+  }
   // Groups of one symbol per lane. The inner loop is left when the side buffer has to be read, which is rare,
   // so that it keeps its state in registers.
   while (i + Lanes <= index.size() && end_ - next_ >= 2 * Lanes) {
@@ -229,6 +237,32 @@ void Decoder::decode_lanes(std::span<const Index> index, const Tables& tables, s
     if (special != 0) read_side_bits(index, tables, i - Lanes, i, symbols);
   }
   careful_steps(index.size());  // a partial group, or close to the end of the units
+}
+
+// As many whole groups as SIMD can do; returns how many symbols these are.
+template <class Index>
+std::size_t Decoder::decode_groups_simd(std::span<const Index> index, const Tables& tables,
+                                        std::int16_t* symbols) {
+  const SlotTable* slot_table = tables.slot_table();
+  if (slot_table == nullptr) return 0;
+  const std::size_t limit = index.size() / 32;
+  std::size_t done = 0;
+  while (done < limit) {
+    const Groups groups = decode_groups_avx2(index.data() + 32 * done, limit - done, *slot_table,
+                                             lanes_.data(), next_, end_, symbols + 32 * done);
+    if (groups.count == 0) break;
+    done += groups.count;
+    if (groups.special == 0) continue;
+    const std::size_t first = 32 * (done - 1);
+    for (std::size_t lane = 0; lane < 32; ++lane) {
+      if ((groups.special >> lane & 1) == 0) continue;
+      const std::uint32_t slot = groups.slots[lane] & ((1u << SlotTable::kBits) - 1);
+      symbols[first + lane] = tables.find(index[first + lane], slot)->value;
+    }
+    read_side_bits(index, tables, first, first + 32, symbols);
+  }
+  position_ += 32 * done;
+  return 32 * done;
 }
 
 // Completes symbols [from, to) that so far hold only their table's value: escapes, then raw low bits.

@@ -51,11 +51,13 @@ class Decoder {
   template <int Lanes, int Bits, class Index>
   void decode_lanes(std::span<const Index> index, const Tables& tables, std::int16_t* symbols);
   template <class Index>
+  std::size_t decode_groups_simd(std::span<const Index> index, const Tables& tables, std::int16_t* symbols);
+  template <class Index>
   void read_side_bits(std::span<const Index> index, const Tables& tables, std::size_t from, std::size_t to,
                       std::int16_t* symbols);
 
   int profile_;
-  bool portable_;
+  bool simd_;
   bool failed_ = false;
   std::vector<std::uint8_t> data_;      // the payload and BitReader::kPadding zero bytes
   const std::uint8_t* next_ = nullptr;  // unread units: [next_, end_)

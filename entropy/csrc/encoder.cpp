@@ -62,7 +62,7 @@ void encode_entries(std::uint32_t* lanes, const std::uint32_t* items, std::size_
 
 }  // namespace
 
-Encoder::Encoder(int profile, bool portable) : profile_(profile), portable_(portable) { profile_at(profile); }
+Encoder::Encoder(int profile) : profile_(profile) { profile_at(profile); }
 
 std::uint32_t* Encoder::start_run(std::shared_ptr<const Tables> tables, std::size_t count, int bits) {
   runs_.push_back({std::move(tables), items_.size(), count, bits});

@@ -17,7 +17,7 @@ namespace kodek {
 
 class Encoder {
  public:
-  Encoder(int profile, bool portable);
+  explicit Encoder(int profile);
 
   // Each push adds all of its symbols or, when it throws, none.
   template <class Index>
@@ -49,7 +49,6 @@ class Encoder {
   std::vector<std::uint8_t> encode_single() const;
 
   int profile_;
-  bool portable_;
   Buffer<std::uint32_t> items_;
   std::vector<Run> runs_;
   BitWriter side_;

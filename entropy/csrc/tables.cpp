@@ -6,6 +6,7 @@
 #include <limits>
 #include <string>
 
+#include "avx2.hpp"
 #include "errors.hpp"
 
 namespace kodek {
@@ -81,6 +82,15 @@ Tables::Tables(std::span<const std::uint32_t> freqs, std::span<const std::int32_
                          entry.start, static_cast<std::uint16_t>(total - freq)});
     }
   }
+}
+
+Tables::~Tables() = default;
+
+const SlotTable* Tables::slot_table() const {
+  std::call_once(slot_table_once_, [this] {
+    if (SlotTable::suits(*this)) slot_table_ = std::make_unique<const SlotTable>(*this);
+  });
+  return slot_table_.get();
 }
 
 template <class Index>

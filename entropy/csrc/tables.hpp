@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <span>
 #include <stdexcept>
 #include <vector>
@@ -39,6 +40,8 @@ struct Row {
   std::uint16_t shift;    // raw low bits
 };
 
+class SlotTable;  // the layout that SIMD decoding wants, see avx2.hpp
+
 class Tables {
  public:
   static constexpr std::size_t kMaxTables = 4096;
@@ -47,6 +50,7 @@ class Tables {
 
   Tables(std::span<const std::uint32_t> freqs, std::span<const std::int32_t> sizes,
          std::span<const std::int32_t> offsets, std::span<const std::uint8_t> shifts, int bits, bool escape);
+  ~Tables();
 
   int bits() const { return bits_; }
   bool escape() const { return escape_; }
@@ -69,6 +73,9 @@ class Tables {
     return entry;
   }
 
+  // Made at the first call, from any thread; null where it does not suit.
+  const SlotTable* slot_table() const;
+
   // Ideal length in bits of the symbols under these tables, side buffer included.
   template <class Index>
   double cost(std::span<const std::int16_t> symbols, std::span<const Index> index) const;
@@ -80,6 +87,8 @@ class Tables {
   std::vector<Entry> entries_;
   std::vector<EncodeEntry> encode_;
   std::vector<std::uint32_t> buckets_;
+  mutable std::once_flag slot_table_once_;
+  mutable std::unique_ptr<const SlotTable> slot_table_;
 };
 
 // Throws unless every table index is below count. A plain maximum, which compilers vectorise.
