@@ -135,7 +135,7 @@ def load_codec(path: str, device: str) -> ImageCodec:
 
 
 def to_pictures(pixels: NDArray[np.integer]) -> Iterable[Tensor]:
-    """What the codec sees: float32 [1, 3, H, W] in [0, 1]; grey is spread over RGB, CMYK is light (1 - ink) in CMY, then K."""
+    """What the codec sees, float32 [1, 3, H, W] in [0, 1]: grey is spread over RGB, CMYK is light (1 - ink), CMY then K."""
     light = torch.from_numpy(pixels.astype(np.float32) / np.iinfo(pixels.dtype).max).permute(2, 0, 1)[None]
     if pixels.shape[2] == 1:
         return [light.expand(-1, 3, -1, -1)]
