@@ -18,6 +18,7 @@ idea; carrying the integers in float64 keeps the error of post-training quantisa
 
 from __future__ import annotations
 
+import copy
 from typing import Protocol
 
 import torch
@@ -96,9 +97,7 @@ class Steps(nn.Module):
     forward: t, float [B] in [0, 1] -> [B, channels, 1, 1].
     """
 
-    def __init__(
-        self, channels: int, initial: Tensor | float = 0.0, exponential: bool = True, knots: int = 9
-    ) -> None:
+    def __init__(self, channels: int, initial: Tensor | float = 0.0, exponential: bool = True, knots: int = 9) -> None:
         super().__init__()
         start = torch.as_tensor(initial, dtype=torch.float32).expand(knots, channels).clone()
         self.knots = nn.Parameter(start.log() if exponential else start)
@@ -127,7 +126,7 @@ class ExactSteps(nn.Module):
 
     def quantise(self, steps: Steps, positions: Tensor) -> None:
         """Tabulate the trained `steps` at `positions` (float [256] in [0, 1])."""
-        values = steps.double()(positions.double())[:, :, 0, 0]
+        values = copy.deepcopy(steps).double()(positions.double())[:, :, 0, 0]
         self.table.copy_(torch.round(values * 2**self.bits))
 
 
@@ -184,8 +183,5 @@ def prove_bounds(network: nn.Module) -> None:
         if isinstance(module, ExactConv2d) and module.bound() > EXACT_LIMIT:
             raise ArithmeticError(f"{name}: a sum can reach {module.bound()}, above 2^53")
         # a step table multiplies activations (2^24) or latents (2^20): either product must stay exact
-        if (
-            isinstance(module, ExactSteps)
-            and int(module.table.abs().max()) * ACTIVATION_LIMIT > EXACT_LIMIT // 2
-        ):
+        if isinstance(module, ExactSteps) and int(module.table.abs().max()) * ACTIVATION_LIMIT > EXACT_LIMIT // 2:
             raise ArithmeticError(f"{name}: a product can leave the exact range of float64")

@@ -1,4 +1,4 @@
-"""From trained weights to a model that codes: integer networks and tables, calibrated quality, one file and its card."""
+"""From trained weights to a model that codes: integer networks, tables, calibrated quality; one file and its card."""
 
 from __future__ import annotations
 
@@ -73,9 +73,7 @@ def exact_tensors(model: Hyperprior, positions: Tensor, dead_zone: float = 0.0) 
             tensors[f"{part}.{key}"] = value.half() if value.ndim == 4 else value.clone()
     for profile, description in enumerate(PROFILES):
         arrays = to_arrays(gaussian_tables(SCALES, description.table_bits))
-        tensors |= {
-            f"tables.{profile}.{key}": torch.from_numpy(value.copy()) for key, value in arrays.items()
-        }
+        tensors |= {f"tables.{profile}.{key}": torch.from_numpy(value.copy()) for key, value in arrays.items()}
     tensors["positions"] = positions.float()
     tensors["dead_zone"] = torch.from_numpy(dead_zones(dead_zone))
     return {key: value.contiguous() for key, value in tensors.items()}

@@ -47,6 +47,7 @@ class ImageCodec:
 
     def __init__(self, config: Config, tensors: dict[str, Tensor], name: str, device: str = "cpu") -> None:
         self.name = name
+        self.config = config
         self.generation = generation_id(config, tensors)
         self.device = torch.device(device)
         self.prior = _fill(Prior(config, Exact()), tensors, "prior.").to(self.device)

@@ -51,12 +51,7 @@ def encode_image(
     """
     if not 0 <= quality <= 100:
         raise ValueError("quality must lie between 0 and 100")
-    if (
-        pixels.ndim != 3
-        or pixels.shape[2] not in MODES
-        or pixels.dtype not in (np.uint8, np.uint16)
-        or not pixels.size
-    ):
+    if pixels.ndim != 3 or pixels.shape[2] not in MODES or pixels.dtype not in (np.uint8, np.uint16) or not pixels.size:
         raise ValueError("pixels must be uint8 or uint16 of shape [H, W, 1, 3 or 4]")
     if alpha is not None and (alpha.shape != pixels.shape[:2] or alpha.dtype != pixels.dtype):
         raise ValueError("alpha must have the height, width and dtype of the pixels")
@@ -64,9 +59,7 @@ def encode_image(
     chunks: list[Chunk] = []
     encoded: Encoded | None = None
     for kind, picture in zip((ChunkKind.PAYLOAD, ChunkKind.PAYLOAD_K), to_pictures(pixels), strict=False):
-        encoded = codec.encode(
-            picture, position, encoded and encoded.profile, encoded.symbol_hash if encoded else 0
-        )
+        encoded = codec.encode(picture, position, encoded and encoded.profile, encoded.symbol_hash if encoded else 0)
         chunks += [Chunk(kind, payload) for payload in encoded.payloads]
     assert encoded is not None
     if alpha is not None:
@@ -135,7 +128,7 @@ def load_codec(path: str, device: str) -> ImageCodec:
 
 
 def to_pictures(pixels: NDArray[np.integer]) -> Iterable[Tensor]:
-    """What the codec sees, float32 [1, 3, H, W] in [0, 1]: grey is spread over RGB, CMYK is light (1 - ink), CMY then K."""
+    """What the codec sees, float32 [1, 3, H, W] in [0, 1]: grey is spread over RGB, CMYK is light (1 - ink): CMY, K."""
     light = torch.from_numpy(pixels.astype(np.float32) / np.iinfo(pixels.dtype).max).permute(2, 0, 1)[None]
     if pixels.shape[2] == 1:
         return [light.expand(-1, 3, -1, -1)]

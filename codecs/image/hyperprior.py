@@ -154,9 +154,7 @@ class Prior(nn.Module):
         part = self._code_part(coder, y, mean, index, gain, scale, ~even)
         return y_hat + unpack(part, ~even)
 
-    def hyper_synthesis(
-        self, coder: Coder, step: Tensor | int, size: tuple[int, int], z: Tensor | None
-    ) -> Tensor:
+    def hyper_synthesis(self, coder: Coder, step: Tensor | int, size: tuple[int, int], z: Tensor | None) -> Tensor:
         """Code z and expand it to the features [B, context, *size] that both parts read."""
         a = self.arithmetic
         h, w = -(-size[0] // 4), -(-size[1] // 4)

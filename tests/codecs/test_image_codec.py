@@ -1,0 +1,167 @@
+"""The exported codec: payloads, tiles, strips and the coding walk in both arithmetics."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from kodek.codecs.image import codec as codec_module
+from kodek.codecs.image.codec import ImageCodec, in_strips, tiles
+from kodek.codecs.image.file import decode_image, encode_image
+from kodek.codecs.image.hyperprior import Config, Hyperprior, Prior, checkerboard, pack, unpack
+from kodek.entropy import StreamError, gaussian_tables
+from kodek.entropy.coder import SCALES, Estimator, SymbolDecoder, SymbolEncoder, gaussian_bits
+from kodek.entropy.exact import Exact, ExactConv2d, prove_bounds, quantise
+
+TINY = Path(__file__).parents[1] / "golden" / "tiny" / "weights.safetensors"
+
+
+@pytest.fixture(scope="module")
+def codec():
+    return ImageCodec.load(TINY)
+
+
+def picture(height: int, width: int, seed: int = 0) -> torch.Tensor:
+    random = np.random.default_rng(seed)
+    coarse = torch.from_numpy(random.random((1, 1, height // 12 + 2, width // 12 + 2))).float()
+    grey = torch.nn.functional.interpolate(coarse, (height, width), mode="bicubic").clamp(0, 1)
+    return grey * torch.tensor([1.0, 0.9, 0.7])[None, :, None, None]
+
+
+def psnr(a: torch.Tensor, b: torch.Tensor) -> float:
+    return float(-10 * torch.log10((a - b).square().mean()))
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 40), (15, 17), (64, 64), (65, 130)])
+@pytest.mark.parametrize("position", [0, 130, 255])
+def test_round_trip_of_any_size(codec, size, position):
+    x = picture(*size)
+    encoded = codec.encode(x, position)
+    x_hat, check = codec.decode(encoded.payloads, size, position, encoded.profile)
+    assert x_hat.shape == x.shape and check == encoded.symbol_hash
+    assert psnr(x_hat, x) > 20
+
+
+def test_rate_and_quality_rise_with_the_quality_byte(codec):
+    x = picture(96, 128) * 0.7 + 0.3 * torch.rand(1, 3, 96, 128, generator=torch.Generator().manual_seed(0))
+    rows = []
+    for position in (0, 85, 170, 255):
+        encoded = codec.encode(x, position)
+        x_hat, _ = codec.decode(encoded.payloads, (96, 128), position, encoded.profile)
+        rows.append((len(encoded.payloads[0]), psnr(x_hat, x)))
+    assert rows == sorted(rows) and rows[0][0] < rows[-1][0]
+
+
+def test_same_input_same_bytes(codec):
+    x = picture(50, 70)
+    assert codec.encode(x, 100).payloads == codec.encode(x, 100).payloads
+
+
+def test_every_profile_decodes_to_the_same_latents(codec):
+    x = picture(80, 48)
+    latents = []
+    for profile in range(3):
+        encoded = codec.encode(x, 128, profile)
+        latents.append(codec.decode_latents(encoded.payloads, (80, 48), 128, profile)[0])
+    assert torch.equal(latents[0], latents[1]) and torch.equal(latents[0], latents[2])
+
+
+def test_tiles_cover_the_latent_once():
+    seen = torch.zeros(300, 150, dtype=torch.int)
+    for area in tiles((300, 150)):
+        seen[area] += 1
+    assert torch.equal(seen, torch.ones_like(seen))
+
+
+def test_tiled_picture_has_no_seam(codec, monkeypatch):
+    x = picture(160, 200)
+    whole = codec.encode(x, 128)
+    x_whole, _ = codec.decode(whole.payloads, (160, 200), 128, whole.profile)
+    monkeypatch.setattr(codec_module, "TILE", 4)
+    monkeypatch.setattr(codec_module, "STRIP", 2)
+    tiled = codec.encode(x, 128)
+    assert len(tiled.payloads) == 3 * 4
+    x_tiled, _ = codec.decode(tiled.payloads, (160, 200), 128, tiled.profile)
+    border = slice(60, 68)
+    assert abs(psnr(x_tiled[:, :, border], x[:, :, border]) - psnr(x_whole[:, :, border], x[:, :, border])) < 0.5
+
+
+def test_strips_change_nothing_but_rounding(codec, monkeypatch):
+    x = picture(400, 32)
+    t = codec._t(128)
+    monkeypatch.setattr(codec_module, "STRIP", 3)
+    with torch.inference_mode():
+        whole = codec.analysis(x - 0.5, t)
+        strips = in_strips(lambda part: codec.analysis(part - 0.5, t), x, 1 / 16)
+        assert torch.allclose(whole, strips, atol=1e-4)
+        back = in_strips(lambda part: codec.synthesis(part, t), whole, 16)
+        assert torch.allclose(codec.synthesis(whole, t), back, atol=1e-4)
+
+
+def test_damaged_payloads_are_refused(codec):
+    encoded = codec.encode(picture(64, 64), 128)
+    payload = encoded.payloads[0]
+    for damaged in (payload[:-1], payload[:4], b"", payload + b"\0"):
+        with pytest.raises(StreamError):
+            codec.decode([damaged], (64, 64), 128, encoded.profile)
+    with pytest.raises(StreamError):
+        codec.decode([payload, payload], (64, 64), 128, encoded.profile)
+
+
+@pytest.mark.parametrize("channels", [1, 3, 4])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_file_keeps_mode_depth_alpha_and_metadata(codec, monkeypatch, channels, dtype):
+    monkeypatch.setenv("KODEK_MODELS", str(TINY.parents[1]))
+    random = np.random.default_rng(1)
+    pixels = np.full((20, 30, channels), np.iinfo(dtype).max // 3, dtype)
+    alpha = random.integers(0, np.iinfo(dtype).max, (20, 30), dtype)
+    data = encode_image(codec, pixels, alpha=alpha, icc=b"icc", exif=b"exif", xmp=b"xmp", quality=100)
+    decoded = decode_image(data)
+    assert decoded.pixels.shape == pixels.shape and decoded.pixels.dtype == dtype
+    assert np.array_equal(decoded.alpha, alpha)
+    assert (decoded.icc, decoded.exif, decoded.xmp) == (b"icc", b"exif", b"xmp")
+    assert np.abs(decoded.pixels / np.iinfo(dtype).max - 1 / 3).mean() < 0.05
+
+
+def test_pack_and_unpack_split_a_latent_into_complementary_parts():
+    x = torch.randn(2, 6, 5, 7)
+    even = checkerboard((5, 7), x)
+    assert torch.equal(unpack(pack(x, even), even) + unpack(pack(x, ~even), ~even), x)
+
+
+def test_float_and_exact_walks_agree(codec):
+    """The estimate on rounded latents is the length of the stream, nearly."""
+    torch.manual_seed(0)
+    model = Hyperprior(Config(16, 16, 8, 16, 1, 1)).eval()
+    exact = Prior(model.config, Exact())
+    positions = torch.linspace(0, 1, 256)
+    quantise(model.prior, exact, positions)
+    y, z = torch.randn(1, 16, 24, 24), torch.randn(1, 8, 6, 6)
+    estimator = Estimator(training=False)
+    with torch.inference_mode():
+        model.prior.code(estimator, positions[100:101], (24, 24), y, z)
+        tables = gaussian_tables(SCALES, 16)
+        encoder = SymbolEncoder(tables, 0)
+        y_hat = exact.code(encoder, 100, (24, 24), y, z)
+        payload = encoder.finish()
+        decoder = SymbolDecoder(payload, tables, 0)
+        assert torch.equal(exact.code(decoder, 100, (24, 24), None, None), y_hat)
+        decoder.finish()
+    assert abs(8 * len(payload) / float(estimator.bits) - 1) < 0.01
+    assert (y_hat / 16 - y).abs().max() <= 0.5 + 1e-6
+
+
+def test_gaussian_bits_are_those_of_the_unit_bin():
+    index = torch.tensor([0.0, 40.0, 127.0])
+    scale = torch.from_numpy(SCALES)[[0, 40, 127]]
+    normal = torch.distributions.Normal(0, scale)
+    expected = -torch.log2(normal.cdf(torch.tensor(1.5)) - normal.cdf(torch.tensor(0.5)))
+    assert torch.allclose(gaussian_bits(torch.ones(3), index).double()[1:], expected[1:], rtol=1e-3)
+
+
+def test_bounds_are_proven_from_the_weights():
+    conv = ExactConv2d(4, 4, 1, 1)
+    prove_bounds(conv)
+    conv.weight.fill_(2**30)
+    with pytest.raises(ArithmeticError):
+        prove_bounds(conv)
