@@ -166,9 +166,7 @@ def _read_start(data: bytes) -> Flags:
         raise FormatError("Not a .kdk file: it is empty.")
     if not data.startswith(MAGIC[: len(data)]):
         other = other_format(data)
-        raise FormatError(
-            "Not a .kdk file: " + (f"it looks like {other}." if other else "its first bytes differ.")
-        )
+        raise FormatError("Not a .kdk file: " + (f"it looks like {other}." if other else "its first bytes differ."))
     if len(data) < SMALLEST_FILE:
         raise DamagedError(f"Truncated file: it ends after {len(data)} bytes, inside its header.")
     version, flags = data[len(MAGIC)] & 0x0F, data[len(MAGIC)] >> 4

@@ -133,9 +133,7 @@ class Packed:
         for choice in self.choices:
             place = byte & (1 << choice.bits) - 1
             if place >= len(choice.values):
-                raise VersionError(
-                    f"This file needs a newer kodek: its {choice.name} has the unknown code {place}."
-                )
+                raise VersionError(f"This file needs a newer kodek: its {choice.name} has the unknown code {place}.")
             values[choice.name] = choice.values[place]
             byte >>= choice.bits
         return values

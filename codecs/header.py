@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Literal
+
+from kodek.entropy import crc32c
 
 from .errors import LimitError, VersionError
 from .fields import (
@@ -65,7 +67,8 @@ class ImageHeader:
     """The header of an image track.
 
     generation: 8 bytes that name the weights. width, height: pixels, at least 1. depth: bits per sample.
-    position: the quality byte, 0..255. profile: the entropy coder's. symbol_hash: of all symbols, u32.
+    position: the quality byte, 0..255. profile: the entropy coder's. symbol_hash: of all symbols, u32,
+    continuing from `seed`.
     """
 
     generation: bytes
@@ -80,6 +83,11 @@ class ImageHeader:
     def write(self) -> bytes:
         """The header's bytes. Raises ValueError for a value that its field can't hold."""
         return write_fields(IMAGE_FIELDS, {"kind": "image", **asdict(self)})
+
+    @property
+    def seed(self) -> int:
+        """Where the symbol hash starts: the CRC of this header with a hash of zero, which ties symbols to geometry."""
+        return crc32c(replace(self, symbol_hash=0).write())
 
     def show(self) -> dict[str, str]:
         """Field names and values as text, in the order of the file."""

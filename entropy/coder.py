@@ -88,21 +88,15 @@ class SymbolEncoder:
     The result is rebuilt from the symbol that was coded, clamped to int16, exactly as the decoder will.
     """
 
-    def __init__(self, tables: Tables, profile: int, dead_zone: np.ndarray | None = None) -> None:
+    def __init__(self, tables: Tables, profile: int) -> None:
         self._encoder = Encoder(profile)
         self._tables = tables
-        self._dead_zone = None if dead_zone is None else torch.from_numpy(dead_zone)
         self.hash = 0
 
     def code(self, values: Tensor | None, mean: Tensor, index: Tensor) -> Tensor:
         assert values is not None
         index = index.clamp(0, SCALE_COUNT - 1).to(torch.uint8)
-        residual = values - mean.to(values.dtype) / LATENT_UNIT
-        if self._dead_zone is None:
-            symbol = torch.round(residual)
-        else:  # rounding towards the mean where the bits saved are worth the error
-            offset = 0.5 - self._dead_zone[index.int()]
-            symbol = torch.copysign(torch.floor(residual.abs() + offset), residual)
+        symbol = torch.round(values - mean.to(values.dtype) / LATENT_UNIT)
         symbol = symbol.clamp(-SYMBOL_LIMIT, SYMBOL_LIMIT).to(torch.int16)
         symbols = symbol.cpu().numpy().ravel()
         self._encoder.push(symbols, index.cpu().numpy().ravel(), self._tables)

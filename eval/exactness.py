@@ -31,7 +31,7 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
-from kodek.codecs.image.codec import Encoded, ImageCodec
+from kodek.codecs.image.codec import ImageCodec
 from kodek.codecs.image.hyperprior import STRIDE, Prior
 from kodek.codecs.zoo import find, newest
 from kodek.entropy import StreamError
@@ -66,7 +66,8 @@ CONTROLS: dict[str, dict[str, Any]] = {
 }
 
 
-Files = list[tuple[Encoded, tuple[int, int], int]]  # with their size (height, width) and quality byte
+PROFILE = 1
+Files = list[tuple[bytes, int, tuple[int, int], int]]  # payload, symbol hash, (height, width), quality byte
 
 
 class InexactError(ArithmeticError):
@@ -195,11 +196,12 @@ def sabotage(codec: ImageCodec, control: str) -> None:
 
 
 def encode_all(codec: ImageCodec, sizes: Sequence[tuple[int, int]]) -> Files:
-    return [
-        (codec.encode(x, position), (x.shape[2], x.shape[3]), position)
-        for x in pictures(sizes)
-        for position in POSITIONS
-    ]
+    files = []
+    for x in pictures(sizes):
+        for position in POSITIONS:
+            (payload,), symbol_hash = codec.encode(x, position, PROFILE)
+            files.append((payload, symbol_hash, (x.shape[2], x.shape[3]), position))
+    return files
 
 
 def decode_all(
@@ -226,17 +228,15 @@ def decode_all(
     winograd = nullcontext() if nnpack else torch.backends.nnpack.flags(enabled=False)
     failures = []
     with torch.inference_mode(), onednn, winograd, mode or nullcontext():
-        for encoded, size, position in files:
-            decoders = [
-                SymbolDecoder(encoded.payloads[0], codec.tables[encoded.profile], encoded.profile) for _ in range(batch)
-            ]
+        for payload, symbol_hash, size, position in files:
+            decoders = [SymbolDecoder(payload, codec.tables[PROFILE], PROFILE) for _ in range(batch)]
             latent = -(-size[0] // STRIDE), -(-size[1] // STRIDE)
             try:
                 with mode.exact_region() if mode and marked else nullcontext():
                     codec.prior.code(Batch(decoders, channels_last), position, latent, None, None)
                 for decoder in decoders:
                     decoder.finish()
-                    if decoder.hash != encoded.symbol_hash:
+                    if decoder.hash != symbol_hash:
                         raise MismatchedError("other symbols")
             except (InexactError, StreamError, MismatchedError) as error:
                 failures.append(f"{size[1]}x{size[0]} at {position}: {error}")

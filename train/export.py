@@ -29,18 +29,17 @@ def export_model(
     folder: Path,
     metadata: dict[str, str],
     validation: Sequence[NDArray[np.uint8]],
-    dead_zone: float = 0.0,
 ) -> ImageCodec:
     """Write `folder`/weights.safetensors and card.md; returns the exported codec.
 
     model: the trained (EMA) weights. validation: RGB pictures [H, W, 3] of no training source, on which the quality
     byte is calibrated (linear in PSNR) and the card's table is measured from real bytes. metadata: name, licence,
-    data, steps and training, as one-line texts. dead_zone: strength of rate-distortion optimised rounding, 0 to 1.
+    data, steps and training, as one-line texts.
     """
     model = model.eval().float()
     pictures = [torch.from_numpy(np.array(p)).permute(2, 0, 1)[None].float() / 255 for p in validation]
     positions = calibrate(model, pictures)
-    tensors = exact_tensors(model, positions, dead_zone)
+    tensors = exact_tensors(model, positions)
     generation = generation_id(model.config, tensors).hex()
     codec = ImageCodec(model.config, tensors, metadata["name"])
     rows = [measure(codec, pictures, position) for position in CARD_POSITIONS]
@@ -62,7 +61,7 @@ def export_model(
 
 
 @torch.no_grad()
-def exact_tensors(model: Hyperprior, positions: Tensor, dead_zone: float = 0.0) -> dict[str, Tensor]:
+def exact_tensors(model: Hyperprior, positions: Tensor) -> dict[str, Tensor]:
     """All that a weights file holds. positions: float [256] in [0, 1], the trained step of each quality byte."""
     exact = Prior(model.config, Exact())
     quantise(model.prior, exact, positions)
@@ -75,23 +74,7 @@ def exact_tensors(model: Hyperprior, positions: Tensor, dead_zone: float = 0.0) 
         arrays = to_arrays(gaussian_tables(SCALES, description.table_bits))
         tensors |= {f"tables.{profile}.{key}": torch.from_numpy(value.copy()) for key, value in arrays.items()}
     tensors["positions"] = positions.float()
-    tensors["dead_zone"] = torch.from_numpy(dead_zones(dead_zone))
     return {key: value.contiguous() for key, value in tensors.items()}
-
-
-def dead_zones(strength: float) -> NDArray[np.float32]:
-    """How far beyond 1/2 a residual must lie to be rounded away from the mean, per table; float32 [128].
-
-    At the high-rate optimum one more unit of squared error (in steps) is worth 6 / ln 2 bits, so rounding to 1 instead
-    of 0 at a distance 1/2 + u from the mean costs dR bits and saves 2 u: the balance is u = dR ln 2 / 12. `strength`
-    scales it, because the trained gains already expect plain rounding.
-    """
-    inverse = 1 / (SCALES * math.sqrt(2))
-    erfc = np.vectorize(math.erfc)
-    zero = 1 - erfc(0.5 * inverse)
-    one = 0.5 * (erfc(0.5 * inverse) - erfc(1.5 * inverse))
-    bits = np.log2(zero / np.maximum(one, 1e-12))
-    return np.minimum(strength * bits * math.log(2) / 12, 0.45).astype(np.float32)
 
 
 @torch.inference_mode()
@@ -117,11 +100,13 @@ def measure(codec: ImageCodec, pictures: Sequence[Tensor], position: int) -> tup
     """Mean bits per pixel of the payloads and mean PSNR in dB at a quality byte."""
     rates, qualities = [], []
     for x in pictures:
-        encoded = codec.encode(x, position)
-        x_hat, check = codec.decode(encoded.payloads, x.shape[-2:], position, encoded.profile)
-        if check != encoded.symbol_hash:
+        size = x.shape[-2], x.shape[-1]
+        profile = codec.profile_for(size)
+        payloads, symbol_hash = codec.encode(x, position, profile)
+        x_hat, check = codec.decode(payloads, size, position, profile)
+        if check != symbol_hash:
             raise ArithmeticError("the decoded symbols differ from the coded ones")
-        rates.append(8 * sum(map(len, encoded.payloads)) / (x.shape[-1] * x.shape[-2]))
+        rates.append(8 * sum(map(len, payloads)) / (size[0] * size[1]))
         qualities.append(_psnr(x_hat, x))
     return float(np.mean(rates)), float(np.mean(qualities))
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -33,15 +32,6 @@ SMALL = 32768  # symbols; below, the one-lane profile with 16-bit tables is smal
 DECODING = ("prior.", "synthesis.", "tables.", "positions")  # the tensors that a generation id names
 
 
-@dataclass(frozen=True)
-class Encoded:
-    """payloads: one per tile, row by row; symbol_hash: CRC32C of all decoded symbols in order."""
-
-    payloads: list[bytes]
-    symbol_hash: int
-    profile: int
-
-
 class ImageCodec:
     """`load` it from a weights file, then `encode` and `decode`."""
 
@@ -55,7 +45,6 @@ class ImageCodec:
         self.hyper_analysis = _transform(HyperAnalysis(config), tensors, "hyper_analysis.", self.device)
         self.synthesis = _transform(Synthesis(config), tensors, "synthesis.", self.device)
         self.positions = tensors["positions"]
-        self.dead_zone = tensors["dead_zone"].numpy()
         self.tables: dict[int, Tables] = {
             profile: from_arrays(_group(tensors, f"tables.{profile}.")) for profile in range(3)
         }
@@ -69,23 +58,29 @@ class ImageCodec:
         config = Config(**json.loads(metadata["config"]))
         return cls(config, tensors, metadata["name"], device)
 
+    def profile_for(self, size: tuple[int, int]) -> int:
+        """The entropy coder's profile for a picture [H, W]: one lane where its smaller overhead counts."""
+        symbols = -(-size[0] // STRIDE) * -(-size[1] // STRIDE) * self.config.latents
+        return 0 if symbols < SMALL else 1
+
     @torch.inference_mode()
-    def encode(self, x: Tensor, position: int, profile: int | None = None, running: int = 0) -> Encoded:
-        """x: float32 [1, 3, H, W] in [0, 1]; position: the quality byte; running: symbol hash so far."""
+    def encode(self, x: Tensor, position: int, profile: int, running: int = 0) -> tuple[list[bytes], int]:
+        """-> (payloads: one per tile, row by row; the running hash of all symbols, which starts at `running`).
+
+        x: float32 [1, 3, H, W] in [0, 1]; position: the quality byte; profile: see `profile_for`.
+        """
         features = self._features(x, position)
-        if profile is None:
-            profile = 0 if features.numel() < SMALL else 1
         t = self._t(position)
         gain = self.prior.gain(position).float() * 2.0**-GAIN_BITS
         payloads = []
         for tile in tiles(features.shape[-2:]):
             part = features[:, :, *tile].contiguous()
-            coder = SymbolEncoder(self.tables[profile], profile, self.dead_zone)
+            coder = SymbolEncoder(self.tables[profile], profile)
             coder.hash = running
             self.prior.code(coder, position, part.shape[-2:], part * gain, self.hyper_analysis(part, t))
             payloads.append(coder.finish())
             running = coder.hash
-        return Encoded(payloads, running, profile)
+        return payloads, running
 
     @torch.inference_mode()
     def decode(

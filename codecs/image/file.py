@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -16,7 +16,7 @@ from ..container import Chunk, ChunkKind, ImageHeader, Limits, read, write
 from ..errors import DamagedError, MismatchError
 from ..zoo import by_generation
 from .alpha import decode_alpha, encode_alpha
-from .codec import Encoded, ImageCodec
+from .codec import ImageCodec
 
 MODES = {1: "L", 3: "RGB", 4: "CMYK"}
 METADATA = {"icc": ChunkKind.ICC, "exif": ChunkKind.EXIF, "xmp": ChunkKind.XMP}
@@ -55,28 +55,26 @@ def encode_image(
         raise ValueError("pixels must be uint8 or uint16 of shape [H, W, 1, 3 or 4]")
     if alpha is not None and (alpha.shape != pixels.shape[:2] or alpha.dtype != pixels.dtype):
         raise ValueError("alpha must have the height, width and dtype of the pixels")
-    position = round(quality * 2.55)
-    chunks: list[Chunk] = []
-    encoded: Encoded | None = None
-    for kind, picture in zip((ChunkKind.PAYLOAD, ChunkKind.PAYLOAD_K), to_pictures(pixels), strict=False):
-        encoded = codec.encode(picture, position, encoded and encoded.profile, encoded.symbol_hash if encoded else 0)
-        chunks += [Chunk(kind, payload) for payload in encoded.payloads]
-    assert encoded is not None
-    if alpha is not None:
-        chunks.append(Chunk(ChunkKind.ALPHA, encode_alpha(alpha)))
-    values = {"icc": icc, "exif": exif, "xmp": xmp}
-    chunks += [Chunk(METADATA[name], data) for name, data in values.items() if data]
     header = ImageHeader(
         generation=codec.generation,
         width=pixels.shape[1],
         height=pixels.shape[0],
         mode=MODES[pixels.shape[2]],
         depth=8 * pixels.itemsize,
-        position=position,
-        profile=encoded.profile,
-        symbol_hash=encoded.symbol_hash,
+        position=round(quality * 2.55),
+        profile=codec.profile_for(pixels.shape[:2]),
+        symbol_hash=0,
     )
-    return write(header, chunks)
+    chunks: list[Chunk] = []
+    running = header.seed
+    for kind, picture in zip((ChunkKind.PAYLOAD, ChunkKind.PAYLOAD_K), to_pictures(pixels), strict=False):
+        payloads, running = codec.encode(picture, header.position, header.profile, running)
+        chunks += [Chunk(kind, payload) for payload in payloads]
+    if alpha is not None:
+        chunks.append(Chunk(ChunkKind.ALPHA, encode_alpha(alpha)))
+    values = {"icc": icc, "exif": exif, "xmp": xmp}
+    chunks += [Chunk(METADATA[name], data) for name, data in values.items() if data]
+    return write(replace(header, symbol_hash=running), chunks)
 
 
 def decode_image(data: bytes, *, limits: Limits | None = None, device: str = "cpu") -> DecodedImage:
@@ -84,7 +82,7 @@ def decode_image(data: bytes, *, limits: Limits | None = None, device: str = "cp
     header, chunks = read(data, limits or Limits())
     codec = load_codec(str(by_generation(header.generation).path), device)
     size = header.height, header.width
-    running, pictures = 0, []
+    running, pictures = header.seed, []
     for payloads in _payloads(header, chunks):
         try:
             x, running = codec.decode(payloads, size, header.position, header.profile, running)
@@ -106,7 +104,7 @@ def verify_image(data: bytes, *, limits: Limits | None = None) -> ImageHeader:
     """Decode every symbol and check it against the file's hash, without the synthesis. Raises CodecError."""
     header, chunks = read(data, limits or Limits())
     codec = load_codec(str(by_generation(header.generation).path), "cpu")
-    running = 0
+    running = header.seed
     for payloads in _payloads(header, chunks):
         try:
             _, running = codec.decode_latents(

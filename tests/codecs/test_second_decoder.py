@@ -163,6 +163,4 @@ def test_synthesis_agrees() -> None:
     y = np.random.default_rng(4).integers(-100, 100, (CONFIG.latents, 3, 2))
     with torch.inference_mode():
         expected = synthesis(torch.from_numpy(y / 16)[None].float(), torch.tensor([0.3]))[0].numpy() + 0.5
-    np.testing.assert_allclose(
-        synthesise(y, 0.3, arrays(synthesis)), expected, atol=1e-4 * np.abs(expected).max()
-    )
+    np.testing.assert_allclose(synthesise(y, 0.3, arrays(synthesis)), expected, atol=1e-4 * np.abs(expected).max())

@@ -62,7 +62,7 @@ def main() -> None:
     torch.set_num_threads(1)
     pictures = photos()
     metadata = {"name": "tiny-fixture", "licence": "Apache-2.0", "data": "src/kodek/media", "steps": "400"}
-    export_model(train(pictures), HERE / "tiny", metadata, [p[:96, :128] for p in pictures], dead_zone=0.5)
+    export_model(train(pictures), HERE / "tiny", metadata, [p[:96, :128] for p in pictures])
     codec = ImageCodec.load(HERE / "tiny" / "weights.safetensors")
     expected = {}
     shapes = {"rgb": (60, 75, 3), "grey": (33, 20, 1), "cmyk": (20, 50, 4), "one": (1, 1, 3)}
