@@ -34,9 +34,7 @@ def to_picture(image: Any) -> Picture:
         return _from_samples(_tensor_samples(image))
     if isinstance(image, np.ndarray):
         return _from_samples(image)
-    raise TypeError(
-        f"An image is a Pillow image, a numpy array or a torch tensor, not {type(image).__name__}."
-    )
+    raise TypeError(f"An image is a Pillow image, a numpy array or a torch tensor, not {type(image).__name__}.")
 
 
 def to_pil(picture: Picture) -> Image.Image:

@@ -13,15 +13,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code = _run(arguments)
     except KeyboardInterrupt:
         code = Code.INTERRUPTED
+    except SystemExit:  # typer's answer to a reader that has left, as in `kodek models | head -1`
+        code = Code.OK
     try:
         sys.stdout.flush()
     except OSError as error:
         # The interpreter flushes once more at its end: let that go nowhere.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        if code == Code.OK and not isinstance(
-            error, BrokenPipeError
-        ):  # `kodek models | head -1` is no failure
-            code = _tell(Failure(Code.OUTPUT, f"The standard output can't be written: {error.strerror}."))
+        if code == Code.OK and not isinstance(error, BrokenPipeError):
+            code = _tell(describe(error))
     return code
 
 

@@ -43,16 +43,15 @@ def folder(source: str, target: str | None, files: Sequence[Path], suffix: str) 
     """
     if target is None or target == STANDARD:
         raise Failure(Code.USAGE, f"{source} is a folder: name a folder for the output too.")
+    stems = [file.with_suffix("") for file in files]
+    names = stems if len(set(stems)) == len(files) else files
+    places = [Path(target, name.relative_to(source)) for name in names]
     try:
-        Path(target).mkdir(parents=True, exist_ok=True)
+        for place in places:
+            place.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise Failure(Code.OUTPUT, f"{target} can't be a folder: {error.strerror or error}.") from error
-    stems = [file.with_suffix("") for file in files]
-    places = stems if len(set(stems)) == len(files) else files
-    return [
-        Job(str(file), f"{Path(target, place.relative_to(source))}{suffix}")
-        for file, place in zip(files, places, strict=True)
-    ]
+    return [Job(str(file), f"{place}{suffix}") for file, place in zip(files, places, strict=True)]
 
 
 def each(files: Sequence[str], action: Callable[[str], None]) -> int:

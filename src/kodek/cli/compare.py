@@ -13,8 +13,6 @@ from . import options
 from .errors import Code, Failure
 from .streams import SUFFIX, find_weights, naming, read_stream
 
-SMALLEST_SIDE = 160  # MS-SSIM halves the picture four times and looks through windows of 11 pixels
-
 if TYPE_CHECKING:
     import numpy as np
 
@@ -65,19 +63,19 @@ def _picture(path: Path, threads: int | None, max_pixels: int) -> Picture:
 
 def _facts(a: Picture, b: Picture) -> dict[str, Any]:
     """The measures; PSNR is None for equal pixels, because JSON has no infinity."""
+    from kodek.eval.errors import EvalError
     from kodek.eval.metrics import ms_ssim, psnr
 
     depth = max(a.depth, b.depth)
     first, second = (_samples(picture, depth) for picture in (a, b))
-    peak = 2**depth - 1
-    value = psnr(first, second, peak)
-    return {
-        "width": a.width,
-        "height": a.height,
-        "mode": a.mode,
-        "psnr": round(value, 4) if math.isfinite(value) else None,
-        "ms_ssim": round(ms_ssim(first, second, peak), 6) if min(a.width, a.height) > SMALLEST_SIDE else None,
-    }
+    value = psnr(first, second)
+    facts: dict[str, Any] = {"width": a.width, "height": a.height, "mode": a.mode}
+    facts["psnr"] = round(value, 4) if math.isfinite(value) else None
+    try:
+        facts["ms_ssim"] = round(ms_ssim(first, second), 6)
+    except EvalError as reason:  # too small a picture, or no torchmetrics: PSNR still counts
+        facts |= {"ms_ssim": None, "ms_ssim_missing": str(reason)}
+    return facts
 
 
 def _samples(picture: Picture, depth: int) -> np.ndarray:
@@ -91,7 +89,7 @@ def _text(facts: dict[str, Any]) -> str:
     psnr, ms_ssim = facts["psnr"], facts["ms_ssim"]
     lines = [
         f"PSNR     {'the pixels are the same' if psnr is None else f'{psnr:.3f} dB'}",
-        f"MS-SSIM  {'the picture is too small' if ms_ssim is None else f'{ms_ssim:.5f}'}",
+        f"MS-SSIM  {facts['ms_ssim_missing'] if ms_ssim is None else f'{ms_ssim:.5f}'}",
     ]
     for key in ("a", "b"):
         lines.append(f"{key.upper()}        {facts[key]['bytes']} bytes, {facts[key]['bpp']:.3f} bpp")

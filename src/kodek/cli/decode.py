@@ -25,9 +25,7 @@ from .summary import Done
 
 
 def decode(
-    source: Annotated[
-        str, typer.Argument(metavar="IN", help="A .kdk file, a folder of them, or - for stdin.")
-    ],
+    source: Annotated[str, typer.Argument(metavar="IN", help="A .kdk file, a folder of them, or - for stdin.")],
     target: Annotated[
         str | None, typer.Argument(metavar="[OUT]", help="The picture, a folder, or - for stdout.")
     ] = None,
@@ -65,9 +63,7 @@ def decode(
     return batch.run(jobs, work, many=many, json=json)
 
 
-def _decode(
-    job: Job, suffix: str, strip: bool, force: bool, threads: int | None, device: str, max_pixels: int
-) -> Done:
+def _decode(job: Job, suffix: str, strip: bool, force: bool, threads: int | None, device: str, max_pixels: int) -> Done:
     from kodek.codecs.container import Limits
     from kodek.datasets import write_picture
 

@@ -80,6 +80,4 @@ def _encode(
     with output(job.target, force) as file:
         file.write(data)
     seconds = time.monotonic() - start
-    return Done(
-        input_name(job.source), job.target, picture.width, picture.height, len(data), seconds, picture.notes
-    )
+    return Done(input_name(job.source), job.target, picture.width, picture.height, len(data), seconds, picture.notes)

@@ -55,6 +55,8 @@ def _known(error: Exception) -> tuple[Code, str] | None:
         return Code.USAGE, f"{' '.join(error.format_message().split()).rstrip('.')}."
     if isinstance(error, MemoryError) or "can't allocate memory" in str(error):
         return Code.STREAM, "There is not enough memory for a picture of this size."
+    if isinstance(error, OSError) and error.filename is None:  # print: all else names what it opens
+        return Code.OUTPUT, f"The standard output can't be written: {error.strerror}."
     codes: tuple[tuple[type[Exception], Code], ...] = (
         (MediaWriteError, Code.OUTPUT),
         (MediaError, Code.INPUT),

@@ -38,9 +38,7 @@ Model = Annotated[
 ]
 Force = Annotated[bool, typer.Option("--force", "-f", help="Overwrite files that exist.")]
 Threads = Annotated[int | None, typer.Option("--threads", "-t", min=1, max=1024, help="CPU threads to use.")]
-Device = Annotated[
-    str, typer.Option("--device", parser=parse_device, metavar="DEVICE", help="cpu, cuda, cuda:1, mps.")
-]
+Device = Annotated[str, typer.Option("--device", parser=parse_device, metavar="DEVICE", help="cpu, cuda, cuda:1, mps.")]
 Strip = Annotated[bool, typer.Option("--strip", help="Leave EXIF and XMP out; the ICC profile stays.")]
 MaxPixels = Annotated[
     int,

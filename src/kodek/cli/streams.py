@@ -23,7 +23,7 @@ _METADATA = 64 << 20
 
 def input_name(source: str) -> str:
     """What to call `source` in a sentence."""
-    return "The standard input" if source == STANDARD else source
+    return "stdin" if source == STANDARD else source
 
 
 def read_bytes(source: str, limits: Limits) -> bytes:
@@ -84,7 +84,12 @@ def output(target: str, overwrite: bool) -> Iterator[BinaryIO]:
     if target == STANDARD:
         buffer = io.BytesIO()  # nothing is sent before all is there
         yield buffer
-        sys.stdout.buffer.write(buffer.getbuffer())
+        try:
+            sys.stdout.buffer.write(buffer.getbuffer())
+            sys.stdout.buffer.flush()
+        except OSError as error:
+            reason = error.strerror or error
+            raise Failure(Code.OUTPUT, f"The standard output can't be written: {reason}.") from error
         return
     from kodek.datasets.files import atomic_write
 

@@ -40,9 +40,7 @@ class Failed:
 def as_json(done: Sequence[Done], failed: Sequence[Failed], seconds: float) -> str:
     """``{"files": [...], "failed": [...], "bytes": ..., "bpp": ..., "seconds": ...}`` in one line."""
     files = [asdict(row) | {"bpp": round(row.bpp, 4), "seconds": round(row.seconds, 3)} for row in done]
-    errors = [
-        {"input": row.input, "error": str(row.failure), "code": int(row.failure.code)} for row in failed
-    ]
+    errors = [{"input": row.input, "error": str(row.failure), "code": int(row.failure.code)} for row in failed]
     total = {"bytes": sum(row.bytes for row in done), "bpp": _bpp(done), "seconds": round(seconds, 3)}
     return json.dumps({"files": files, "failed": errors, **total})
 

@@ -37,7 +37,8 @@ def train(
 
     from .torch_setup import set_up
 
-    set_up(threads)
+    if threads is not None:  # the recipe is read without torch
+        set_up(threads)
     try:
         weights = run(codec, data, out, recipe, resume, overrides)
     except Interrupted as stopped:
@@ -50,14 +51,10 @@ def train(
 def export(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a training run.")],
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Where the model goes.")],
-    name: Annotated[
-        str | None, typer.Option("--name", help="Of the model; the folder's name by default.")
-    ] = None,
+    name: Annotated[str | None, typer.Option("--name", help="Of the model; the folder's name by default.")] = None,
     data: Annotated[str, typer.Option("--data", help="What it was trained on, for the card.")] = OWN_DATA,
     licence: Annotated[str, typer.Option("--licence", help="Of the weights, for the card.")] = "unspecified",
-    last: Annotated[
-        bool, typer.Option("--last", help="The last weights, not those that validated best.")
-    ] = False,
+    last: Annotated[bool, typer.Option("--last", help="The last weights, not those that validated best.")] = False,
     force: options.Force = False,
 ) -> None:
     """Make a model that codes of a training run: integer networks, tables, calibrated quality and a card."""
@@ -68,9 +65,7 @@ def export(
     from kodek.train import export_run
 
     try:
-        export_run(
-            run, folder, {"name": name or folder.resolve().name, "data": data, "licence": licence}, not last
-        )
+        export_run(run, folder, {"name": name or folder.resolve().name, "data": data, "licence": licence}, not last)
     except OSError as error:
         raise Failure(Code.OUTPUT, f"{folder} can't be written: {error.strerror or error}.") from error
     print((folder / CARD).read_text("utf-8"))

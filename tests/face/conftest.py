@@ -1,0 +1,88 @@
+"""A tiny untrained model, pictures for it, and the command line as a function."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from kodek.codecs import zoo
+from kodek.codecs.image.hyperprior import Config, Hyperprior
+from kodek.train.export import export_model
+from kodek.train.klt import initialise
+from PIL import Image
+
+from kodek import cli
+
+
+@dataclass(frozen=True)
+class Result:
+    code: int
+    out: bytes
+    err: str
+
+
+Kodek = Callable[..., Result]
+
+
+@pytest.fixture(scope="session")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that holds the model image-hyperprior-1, a transform code of some 25 dB."""
+    torch.manual_seed(0)
+    folder = tmp_path_factory.mktemp("models")
+    facts = {"name": "image-hyperprior-1", "licence": "CC0-1.0", "data": "nothing", "steps": "0"}
+    model = Hyperprior(Config(16, 16, 8, 16, 1, 1))
+    crops = torch.from_numpy(pixels(256, 256)).permute(2, 0, 1)[None] / 255 - 0.5
+    initialise(model, crops, (0.001, 0.15))
+    export_model(model, folder / "image-hyperprior-1", facts, [pixels(64, 64)])
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def only_this_model(models: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(zoo, "SHIPPED", models)
+    monkeypatch.setenv("KODEK_MODELS", str(models))
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    monkeypatch.delenv("KODEK_DEBUG", raising=False)
+
+
+@pytest.fixture
+def kodek(capsysbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPatch) -> Kodek:
+    """``kodek("encode", path, stdin=b"")`` -> exit code, bytes of stdout, text of stderr."""
+
+    def run(*arguments: object, stdin: bytes = b"") -> Result:
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(stdin)))
+        code = cli.main([str(argument) for argument in arguments])
+        out, err = capsysbinary.readouterr()
+        return Result(code, out, err.decode())
+
+    return run
+
+
+def pixels(height: int, width: int, channels: int = 3, dtype: type = np.uint8) -> np.ndarray:
+    """A soft pattern with some noise, full range."""
+    y, x = np.mgrid[:height, :width]
+    waves = [np.sin(x / (5 + c)) + np.cos(y / (7 + c)) for c in range(channels)]
+    noise = np.random.default_rng(1).normal(0, 0.2, (height, width, channels))
+    samples = np.clip((np.stack(waves, -1) + noise + 2) / 4, 0, 1)
+    return np.rint(samples * np.iinfo(dtype).max).astype(dtype)
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Path:
+    """An RGB picture of 70 x 50."""
+    path = tmp_path / "photo.png"
+    Image.fromarray(pixels(50, 70)).save(path)
+    return path
+
+
+@pytest.fixture
+def coded(photo: Path, kodek: Kodek) -> Path:
+    """`photo` as a .kdk file."""
+    path = photo.with_suffix(".kdk")
+    assert kodek("encode", photo).code == 0
+    return path
