@@ -23,9 +23,9 @@ def decode_alpha(data: bytes, size: tuple[int, int], depth: int) -> NDArray[np.i
     try:
         with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
             if (image.height, image.width) != size or image.mode != ("L" if depth == 8 else "I;16"):
-                raise DamagedError("the alpha plane does not have the size and depth of the picture")
+                raise DamagedError("The alpha plane does not have the size and depth of the picture.")
             return np.array(image, dtype=np.uint8 if depth == 8 else np.uint16)
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         if isinstance(error, DamagedError):
             raise
-        raise DamagedError("the alpha plane is damaged") from error
+        raise DamagedError("The alpha plane is damaged.") from error

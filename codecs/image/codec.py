@@ -82,20 +82,23 @@ class ImageCodec:
             running = coder.hash
         return payloads, running
 
-    @torch.inference_mode()
     def decode(
         self, payloads: list[bytes], size: tuple[int, int], position: int, profile: int, running: int = 0
     ) -> tuple[Tensor, int]:
         """-> (float32 [1, 3, H, W] in [0, 1], symbol hash). Raises StreamError on damage."""
         y_hat, running = self.decode_latents(payloads, size, position, profile, running)
+        return self.synthesise(y_hat, size, position), running
+
+    @torch.inference_mode()
+    def synthesise(self, y_hat: Tensor, size: tuple[int, int], position: int) -> Tensor:
+        """y_hat: as of `decode_latents` -> float32 [1, 3, H, W] in [0, 1]."""
         t = self._t(position)
 
         def run(strip: Tensor) -> Tensor:
             y = (strip.float() * 2.0**-LATENT_BITS).contiguous(memory_format=torch.channels_last)
             return self.synthesis(y, t).add_(0.5).clamp_(0, 1)
 
-        x = in_strips(run, y_hat, STRIDE)
-        return x[:, :, : size[0], : size[1]], running
+        return in_strips(run, y_hat, STRIDE)[:, :, : size[0], : size[1]]
 
     @torch.inference_mode()
     def decode_latents(

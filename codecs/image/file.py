@@ -8,7 +8,7 @@ from functools import lru_cache
 
 import numpy as np
 import torch
-from kodek.entropy import StreamError
+from kodek.entropy import StreamError, crc32c
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -72,6 +72,7 @@ def encode_image(
         chunks += [Chunk(kind, payload) for payload in payloads]
     if alpha is not None:
         chunks.append(Chunk(ChunkKind.ALPHA, encode_alpha(alpha)))
+        running = _hash_alpha(alpha, running)
     values = {"icc": icc, "exif": exif, "xmp": xmp}
     chunks += [Chunk(METADATA[name], data) for name, data in values.items() if data]
     return write(replace(header, symbol_hash=running), chunks)
@@ -81,20 +82,13 @@ def decode_image(data: bytes, *, limits: Limits | None = None, device: str = "cp
     """Decode a `.kdk` file. Raises CodecError (its kinds say what is wrong)."""
     header, chunks = read(data, limits or Limits())
     codec = load_codec(str(by_generation(header.generation).path), device)
+    latents, alpha = _parse(codec, header, chunks)
     size = header.height, header.width
-    running, pictures = header.seed, []
-    for payloads in _payloads(header, chunks):
-        try:
-            x, running = codec.decode(payloads, size, header.position, header.profile, running)
-        except StreamError as error:
-            raise _damage(error) from error
-        pictures.append(x)
-    _check(header, running)
-    alpha = next((chunk.data for chunk in chunks if chunk.kind == ChunkKind.ALPHA), None)
+    pictures = [codec.synthesise(y_hat, size, header.position) for y_hat in latents]
     kept = {name: next((c.data for c in chunks if c.kind == kind), None) for name, kind in METADATA.items()}
     return DecodedImage(
         pixels=to_pixels(pictures, header),
-        alpha=None if alpha is None else decode_alpha(alpha, size, header.depth),
+        alpha=alpha,
         header=header,
         **kept,
     )
@@ -103,20 +97,28 @@ def decode_image(data: bytes, *, limits: Limits | None = None, device: str = "cp
 def verify_image(data: bytes, *, limits: Limits | None = None) -> ImageHeader:
     """Decode every symbol and check it against the file's hash, without the synthesis. Raises CodecError."""
     header, chunks = read(data, limits or Limits())
-    codec = load_codec(str(by_generation(header.generation).path), "cpu")
-    running = header.seed
+    _parse(load_codec(str(by_generation(header.generation).path), "cpu"), header, chunks)
+    return header
+
+
+def _parse(
+    codec: ImageCodec, header: ImageHeader, chunks: list[Chunk]
+) -> tuple[list[Tensor], NDArray[np.integer] | None]:
+    """The latents of each picture and the alpha plane, all that is coded, checked against the symbol hash."""
+    size = header.height, header.width
+    running, latents = header.seed, []
     for payloads in _payloads(header, chunks):
         try:
-            _, running = codec.decode_latents(
-                payloads, (header.height, header.width), header.position, header.profile, running
-            )
+            y_hat, running = codec.decode_latents(payloads, size, header.position, header.profile, running)
         except StreamError as error:
-            raise _damage(error) from error
-    _check(header, running)
-    for chunk in chunks:
-        if chunk.kind == ChunkKind.ALPHA:
-            decode_alpha(chunk.data, (header.height, header.width), header.depth)
-    return header
+            raise DamagedError(f"The file is damaged: {error}.") from error
+        latents.append(y_hat)
+    alpha = next((decode_alpha(c.data, size, header.depth) for c in chunks if c.kind == ChunkKind.ALPHA), None)
+    if alpha is not None:
+        running = _hash_alpha(alpha, running)
+    if running != header.symbol_hash:
+        raise MismatchError("The decoded symbols are not those that were coded: the file or this decoder is at fault.")
+    return latents, alpha
 
 
 @lru_cache(maxsize=2)
@@ -152,12 +154,5 @@ def _payloads(header: ImageHeader, chunks: list[Chunk]) -> list[list[bytes]]:
     return [[chunk.data for chunk in chunks if chunk.kind == kind] for kind in kinds]
 
 
-def _damage(error: StreamError) -> DamagedError:
-    return DamagedError(f"the file is damaged: {error}")
-
-
-def _check(header: ImageHeader, running: int) -> None:
-    if running != header.symbol_hash:
-        raise MismatchError(
-            "the decoded symbols are not the ones that were coded: the file or this decoder is at fault"
-        )
+def _hash_alpha(alpha: NDArray[np.integer], running: int) -> int:
+    return crc32c(alpha.astype(alpha.dtype.newbyteorder("<")).tobytes(), running)
