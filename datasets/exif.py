@@ -29,6 +29,19 @@ def reset_orientation(exif: bytes) -> bytes:
     return exif[:at] + struct.pack(order + "H", 1) + exif[at + 2 :]
 
 
+def drop_orientation(exif: bytes) -> bytes:
+    """`exif` without orientation; what its entries point to stays where it is."""
+    place = _find_orientation(exif)
+    if place is None:
+        return exif
+    order, at = place
+    (start,) = struct.unpack_from(order + "I", exif, 4)
+    (count,) = struct.unpack_from(order + "H", exif, start)
+    entry, end = at - 8, start + 2 + 12 * count + 4
+    rest = exif[start + 2 : entry] + exif[entry + 12 : end] + bytes(12)
+    return exif[:start] + struct.pack(order + "H", count - 1) + rest + exif[end:]
+
+
 def reset_xmp_orientation(xmp: bytes) -> bytes:
     """`xmp` with ``tiff:Orientation`` 1, if it says another."""
     return _XMP_ORIENTATION.sub(rb"\g<1>1", xmp)

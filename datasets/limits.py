@@ -16,9 +16,7 @@ _pillow = threading.Lock()
 def check_size(width: int, height: int, name: str, limit: int) -> None:
     """Raise `MediaError` for more than `limit` pixels."""
     if width * height > limit:
-        raise MediaError(
-            f"{name} can't be read: {width} x {height} pixels are more than the limit of {limit}."
-        )
+        raise MediaError(f"{name} can't be read: {width} x {height} pixels are more than the limit of {limit}.")
 
 
 @contextlib.contextmanager

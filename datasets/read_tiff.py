@@ -5,20 +5,21 @@ from collections.abc import Callable
 from typing import Any, BinaryIO
 
 import numpy as np
-from PIL import Image
 from PIL.TiffImagePlugin import TiffImageFile
 
 from .deep import decode_deep
 from .errors import MediaError
 from .exif import reset_xmp_orientation, upright
+from .ifd import Directory, read_directory
 from .limits import check_size, pillow_limit_lifted
 from .picture import Picture
 from .samples import Alpha, from_pillow, split_alpha, unpremultiply
-from .tiff_tags import ICC, XMP, exif_of, read_tags
+from .tiff_tags import ICC, XMP, exif_of
 
 logging.getLogger("tifffile").addHandler(logging.NullHandler())  # what it says is raised, too
 
 _BITS, _PHOTOMETRIC, _PLANES, _INKS, _EXTRA, _FORMAT = 258, 262, 284, 332, 338, 339
+_IPTC, _PHOTOSHOP = 33723, 34377
 _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _SEPARATED = 0, 1, 2, 5
 _COLOURS = {_WHITE_IS_ZERO: 1, _BLACK_IS_ZERO: 1, _RGB: 3, _SEPARATED: 4}
 _ASSOCIATED, _UNASSOCIATED = 1, 2  # alpha that the colours are multiplied with, or not
@@ -26,7 +27,7 @@ _ASSOCIATED, _UNASSOCIATED = 1, 2  # alpha that the colours are multiplied with,
 
 def read_tiff(file: BinaryIO, name: str, limit: int) -> Picture:
     """Read a TIFF file of one page, see `read_picture`."""
-    tags = read_tags(file)
+    tags = read_directory(file)
     if _first(tags, _FORMAT, 1) not in (1, 4):
         raise MediaError(f"{name} can't be read: its samples are floating point or signed numbers.")
     if _first(tags, _PHOTOMETRIC, 0) == _SEPARATED and _first(tags, _INKS, 1) != 1:
@@ -49,9 +50,8 @@ def read_tiff(file: BinaryIO, name: str, limit: int) -> Picture:
     return _with_metadata(pixels, alpha, tags)
 
 
-def _first(tags: Image.Exif, tag: int, default: int) -> int:
-    value = tags.get(tag, default)
-    return value[0] if isinstance(value, tuple) else value
+def _first(tags: Directory, tag: int, default: int) -> int:
+    return (*tags.numbers(tag), default)[0]
 
 
 def _open(file: BinaryIO) -> TiffImageFile:
@@ -60,18 +60,16 @@ def _open(file: BinaryIO) -> TiffImageFile:
 
 
 def _decode(
-    image: TiffImageFile, open_image: Callable[[], TiffImageFile], tags: Image.Exif, name: str
+    image: TiffImageFile, open_image: Callable[[], TiffImageFile], tags: Directory, name: str
 ) -> tuple[np.ndarray, Alpha]:
     return from_pillow(image, name)
 
 
 def _decode_deep(
-    image: TiffImageFile, open_image: Callable[[], TiffImageFile], tags: Image.Exif, name: str
+    image: TiffImageFile, open_image: Callable[[], TiffImageFile], tags: Directory, name: str
 ) -> tuple[np.ndarray, Alpha]:
     if _first(tags, _BITS, 1) != 16:
-        raise MediaError(
-            f"{name} can't be read: its samples have {_first(tags, _BITS, 1)} bits, not 8 or 16."
-        )
+        raise MediaError(f"{name} can't be read: its samples have {_first(tags, _BITS, 1)} bits, not 8 or 16.")
     if image.mode.startswith("I;16"):
         grey = np.asarray(image).astype(np.uint16)
         return (~grey if _first(tags, _PHOTOMETRIC, 0) == _WHITE_IS_ZERO else grey)[:, :, None], None
@@ -115,14 +113,13 @@ def _read_rare(file: BinaryIO, name: str, limit: int) -> tuple[np.ndarray, Alpha
     return np.ascontiguousarray(pixels), alpha
 
 
-def _with_metadata(pixels: np.ndarray, alpha: Alpha, tags: Image.Exif) -> Picture:
-    notes, exif = [], None
-    extras = tags.get(_EXTRA, ())
-    if len(extras if isinstance(extras, tuple) else (extras,)) > (alpha is not None):
+def _with_metadata(pixels: np.ndarray, alpha: Alpha, tags: Directory) -> Picture:
+    xmp, notes = tags.data(XMP), []
+    if len(tags.numbers(_EXTRA)) > (alpha is not None):
         notes.append("channels that are neither colour nor alpha")
-    try:
-        exif = exif_of(tags)
-    except Exception:  # other people's bytes: whatever is wrong with them, the pixels are there
-        notes.append("EXIF that can't be parsed")
-    icc, xmp = (value if isinstance(value, bytes) else None for value in (tags.get(ICC), tags.get(XMP)))
-    return Picture(pixels, alpha, icc, exif, reset_xmp_orientation(xmp) if xmp else None, tuple(notes))
+    if tags.data(_IPTC) or tags.data(_PHOTOSHOP):
+        notes.append("IPTC data")
+    if tags.damaged:
+        notes.append("damaged tags")
+    xmp = reset_xmp_orientation(xmp) if xmp else None
+    return Picture(pixels, alpha, tags.data(ICC), exif_of(tags), xmp, tuple(notes))

@@ -30,9 +30,7 @@ def from_pillow(image: Image.Image, name: str, bits: int = 8) -> tuple[np.ndarra
     elif mode == "PA":
         mode = "RGBA"
     if mode not in ("L", "LA", "RGB", "RGBA", "CMYK"):
-        raise MediaError(
-            f"{name} can't be read: its samples are not grey, RGB or CMYK whole numbers ({mode})."
-        )
+        raise MediaError(f"{name} can't be read: its samples are not grey, RGB or CMYK whole numbers ({mode}).")
     samples = np.asarray(image if mode == image.mode else image.convert(mode))
     pixels, alpha = split_alpha(samples, mode in ("LA", "RGBA"))
     if mode in ("L", "RGB") and key is not None:

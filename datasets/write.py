@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image, PngImagePlugin
 
 from .errors import MediaWriteError
+from .exif import drop_orientation
 from .files import atomic_write
 from .picture import Picture
 from .write_png import write_deep_png
@@ -107,23 +108,15 @@ def _fitting(picture: Picture, kind: str, name: str, quality: int | None) -> Pic
     if picture.mode not in can.modes:
         raise MediaWriteError(f"{name} can't be written: {kind} can't hold {picture.mode}; TIFF can.")
     if picture.depth not in can.depths:
-        raise MediaWriteError(
-            f"{name} can't be written: {kind} can't hold 16 bits a sample; PNG and TIFF can."
-        )
+        raise MediaWriteError(f"{name} can't be written: {kind} can't hold 16 bits a sample; PNG and TIFF can.")
     if max(picture.width, picture.height) > can.largest_side:
-        raise MediaWriteError(
-            f"{name} can't be written: {kind} can't hold more than {can.largest_side} pixels a side."
-        )
+        raise MediaWriteError(f"{name} can't be written: {kind} can't hold more than {can.largest_side} pixels a side.")
     if picture.alpha is not None and not can.alpha:
         if picture.alpha.min() < np.iinfo(picture.alpha.dtype).max:
-            raise MediaWriteError(
-                f"{name} can't be written: {kind} can't hold transparency; PNG and TIFF can."
-            )
+            raise MediaWriteError(f"{name} can't be written: {kind} can't hold transparency; PNG and TIFF can.")
         return replace(picture, alpha=None)
     if kind == "WEBP" and picture.mode == "L" and picture.icc:
-        raise MediaWriteError(
-            f"{name} can't be written: WEBP can't hold grey with a colour profile; PNG can."
-        )
+        raise MediaWriteError(f"{name} can't be written: WEBP can't hold grey with a colour profile; PNG can.")
     return picture
 
 
@@ -171,6 +164,8 @@ def _metadata(picture: Picture, kind: str) -> tuple[dict[str, Any], list[str]]:
                 dropped.append(f"{label} of more than {limit} bytes")
         if metadata["exif"]:
             metadata["exif"] = b"Exif\0\0" + metadata["exif"]
+    if kind == "AVIF" and picture.exif:
+        metadata["exif"] = drop_orientation(picture.exif)  # or Pillow rewrites it, and text with it
     if kind == "PNG" and picture.xmp:
         metadata["pnginfo"] = PngImagePlugin.PngInfo()
         metadata["pnginfo"].add_itxt("XML:com.adobe.xmp", picture.xmp)

@@ -1,68 +1,67 @@
 """Writing TIFF: one writer for every `Picture`, since Pillow's holds no 16-bit colour. TIFF 6.0."""
 
+import itertools
+import struct
 import zlib
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import numpy as np
-from PIL import TiffTags
-from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
+from .ifd import BYTE, LONG, SHORT, UNDEFINED, Directory
 from .picture import Picture
-from .tiff_tags import ICC, XMP, put_exif
+from .tiff_tags import ICC, XMP, directory_with
 
 _PHOTOMETRIC = {"L": 1, "RGB": 2, "CMYK": 5}
+_STRIP_OFFSETS = 273
 _STRIP = 1 << 20  # bytes a strip, before compression
 
 
 def write_tiff(file: BinaryIO, picture: Picture) -> list[str]:
-    """Write little-endian strips, deflated after horizontal differencing; return what was left out."""
+    """Write strips, deflated after horizontal differencing, behind the directory; return what was left out.
+
+    The byte order is that of the picture's EXIF, whose values are copied as they are; little endian without.
+    """
     samples = picture.pixels
     if picture.alpha is not None:
         samples = np.concatenate([samples, picture.alpha[:, :, None]], 2)
     height, width, channels = samples.shape
+    dropped = []
+    try:
+        directory = directory_with(picture.exif)
+        if directory.damaged:
+            dropped.append("damaged parts of EXIF")
+    except ValueError:
+        directory = Directory()
+        dropped.append("EXIF that can't be parsed")
     rows = max(1, _STRIP // (width * channels * samples.itemsize))
-    strips = [_compress(samples[start : start + rows]) for start in range(0, height, rows)]
+    strips = [_compress(samples[start : start + rows], directory.order) for start in range(0, height, rows)]
     sizes = [len(strip) for strip in strips]
-    longs: dict[int, Any] = {
-        256: width,
-        257: height,
-        273: tuple(np.cumsum([0, *sizes[:-1]]).tolist()),  # where strips begin, after the directory
-        278: rows,
-        279: tuple(sizes),
-    }
-    shorts: dict[int, Any] = {
-        258: (picture.depth,) * channels,
-        259: 8,  # deflate
-        262: _PHOTOMETRIC[picture.mode],
-        277: channels,
-        284: 1,  # the samples of a pixel side by side
-        317: 2,  # horizontal differencing
-    }
+    directory.put(256, LONG, [width])
+    directory.put(257, LONG, [height])
+    directory.put(258, SHORT, [picture.depth] * channels)
+    directory.put(259, SHORT, [8])  # deflate
+    directory.put(262, SHORT, [_PHOTOMETRIC[picture.mode]])
+    directory.put(_STRIP_OFFSETS, LONG, [0] * len(strips))
+    directory.put(277, SHORT, [channels])
+    directory.put(278, LONG, [rows])
+    directory.put(279, LONG, sizes)
+    directory.put(284, SHORT, [1])  # the samples of a pixel side by side
+    directory.put(317, SHORT, [2])  # horizontal differencing
     if picture.alpha is not None:
-        shorts[338] = 2  # alpha that the colours are not multiplied with
-    directory, dropped = ImageFileDirectory_v2(), []
-    if picture.exif:
-        try:
-            put_exif(picture.exif, directory)
-        except Exception:  # other people's bytes, which Pillow has to parse here
-            directory, dropped = ImageFileDirectory_v2(), ["EXIF that can't be parsed"]
-    for kind, tags in (
-        (TiffTags.LONG, longs),
-        (TiffTags.SHORT, shorts),
-        (TiffTags.BYTE, {XMP: picture.xmp}),
-        (TiffTags.UNDEFINED, {ICC: picture.icc}),
-    ):
-        for tag, value in tags.items():
-            if value is not None:
-                directory.tagtype[tag] = kind
-                directory[tag] = value
-    directory.save(file)
+        directory.put(338, SHORT, [2])  # alpha that the colours are not multiplied with
+    for tag, kind, data in ((XMP, BYTE, picture.xmp), (ICC, UNDEFINED, picture.icc)):
+        if data:
+            directory.put(tag, kind, data)
+    first = 8 + len(directory.pack(8))
+    directory.put(_STRIP_OFFSETS, LONG, itertools.accumulate(sizes[:-1], initial=first))
+    file.write(b"II*\0" if directory.order == "<" else b"MM\0*")
+    file.write(struct.pack(directory.order + "I", 8) + directory.pack(8))
     for strip in strips:
         file.write(strip)
     return dropped
 
 
-def _compress(samples: np.ndarray) -> bytes:
-    differences = samples.astype(samples.dtype.newbyteorder("<"))
+def _compress(samples: np.ndarray, order: str) -> bytes:
+    differences = samples.copy()
     differences[:, 1:] -= samples[:, :-1]
-    return zlib.compress(differences.tobytes(), 6)
+    return zlib.compress(differences.astype(samples.dtype.newbyteorder(order)).tobytes(), 6)  # type: ignore[arg-type]

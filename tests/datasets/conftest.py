@@ -19,9 +19,7 @@ def data() -> Path:
 def make_picture() -> Callable[..., Picture]:
     """A picture of noise: no two rows, columns, channels or bytes of a sample are alike."""
 
-    def make(
-        mode: str = "RGB", depth: int = 8, alpha: bool = False, width: int = 37, height: int = 23
-    ) -> Picture:
+    def make(mode: str = "RGB", depth: int = 8, alpha: bool = False, width: int = 37, height: int = 23) -> Picture:
         random = np.random.default_rng(width * height + depth)
         dtype, full = (np.uint8, 255) if depth == 8 else (np.uint16, 65535)
         pixels = random.integers(0, full + 1, (height, width, _CHANNELS[mode])).astype(dtype)

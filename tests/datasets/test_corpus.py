@@ -7,9 +7,7 @@ import sys
 import pytest
 from kodek.datasets import MediaError, Picture, find_images, read_picture, write_picture
 
-needs_torchvision = pytest.mark.skipif(
-    importlib.util.find_spec("torchvision") is None, reason="no torchvision"
-)
+needs_torchvision = pytest.mark.skipif(importlib.util.find_spec("torchvision") is None, reason="no torchvision")
 
 
 @pytest.fixture

@@ -53,9 +53,7 @@ def test_lossless(make_picture, name, mode, depth, alpha, size):
 def test_deep_png_of_any_content(data):
     channels = data.draw(st.sampled_from([1, 3]))
     height, width = data.draw(st.tuples(st.integers(1, 9), st.integers(1, 9)))
-    values = data.draw(
-        st.binary(min_size=2 * channels * height * width, max_size=2 * channels * height * width)
-    )
+    values = data.draw(st.binary(min_size=2 * channels * height * width, max_size=2 * channels * height * width))
     pixels = np.frombuffer(values, np.uint16).reshape(height, width, channels)
     assert (round_trip(Picture(pixels), "PNG").pixels == pixels).all()
 

@@ -163,17 +163,13 @@ def test_losses_of_writing_are_named(make_picture, make_exif, name, depth):
 
 
 def test_jpeg_names_what_is_too_long(make_picture, make_exif):
-    long = Picture(
-        make_picture().pixels, icc=bytes(200_000), exif=make_exif(1) + bytes(70_000), xmp=XMP * 1000
-    )
+    long = Picture(make_picture().pixels, icc=bytes(200_000), exif=make_exif(1) + bytes(70_000), xmp=XMP * 1000)
     file = io.BytesIO()
     assert [text.split()[0] for text in write_picture(file, long, "JPEG")] == ["EXIF", "XMP"]
     file.seek(0)
     back = read_picture(file)
     assert (back.exif, back.xmp, back.icc) == (None, None, long.icc)
-    just = Picture(
-        make_picture().pixels, exif=make_exif(1) + bytes(65527 - len(make_exif(1))), xmp=bytes(65504)
-    )
+    just = Picture(make_picture().pixels, exif=make_exif(1) + bytes(65527 - len(make_exif(1))), xmp=bytes(65504))
     file = io.BytesIO()
     assert write_picture(file, just, "JPEG") == []
     file.seek(0)
@@ -204,9 +200,7 @@ def test_losses_of_reading_are_named(make_picture):
     data = file.getvalue()
     assert read_picture(io.BytesIO(data[:2] + segments + data[2:])).notes == ("IPTC data", "extended XMP")
     image.save(file := io.BytesIO(), "MPO", save_all=True, append_images=[image])
-    assert read_picture(io.BytesIO(file.getvalue())).notes == (
-        "the further pictures of a multi-picture JPEG",
-    )
+    assert read_picture(io.BytesIO(file.getvalue())).notes == ("the further pictures of a multi-picture JPEG",)
 
 
 def test_gamma_is_named_unless_it_is_srgb(make_picture):
