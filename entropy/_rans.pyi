@@ -80,9 +80,7 @@ class Encoder:
     """Buffers pushes; `finish` encodes them in reverse. A push that raises adds nothing."""
 
     def __init__(self, profile: int) -> None: ...
-    def push(
-        self, symbols: NDArray[np.int16], index: NDArray[np.uint8] | NDArray[np.uint16], tables: Tables
-    ) -> None:
+    def push(self, symbols: NDArray[np.int16], index: NDArray[np.uint8] | NDArray[np.uint16], tables: Tables) -> None:
         """Code symbols[i] with table index[i]; both [n]."""
     @overload
     def push_intervals(self, starts: NDArray[np.uint16], freqs: NDArray[np.uint16], bits: int) -> None: ...
@@ -129,9 +127,7 @@ class AdaptiveModel:
     (twice the alphabet to 2^24). The decoder needs a model in the same state as the encoder's was.
     """
 
-    def __init__(
-        self, alphabet: int, contexts: int = 1, *, increment: int = 32, limit: int = 65536
-    ) -> None: ...
+    def __init__(self, alphabet: int, contexts: int = 1, *, increment: int = 32, limit: int = 65536) -> None: ...
     @property
     def alphabet(self) -> int: ...
     @property

@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from ._rans import AdaptiveModel, Decoder, Encoder
+from ._rans import AdaptiveModel, Decoder, Encoder, StreamError
 
 
 class ClusteredModel:
@@ -40,4 +40,7 @@ class ClusteredModel:
         """Decode n symbols, uint16[n]. Raises StreamError on a damaged stream."""
         cluster = decoder.pop_adaptive(n, self._cluster).astype(np.uint16)
         member = decoder.pop_adaptive(n, self._member, cluster).astype(np.uint16)
-        return cluster * np.uint16(self.members) + member
+        symbols = cluster * np.uint16(self.members) + member
+        if n and int(symbols.max()) >= self.alphabet:
+            raise StreamError("a symbol is outside the model's alphabet")
+        return symbols

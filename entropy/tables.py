@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 import math
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -19,7 +20,8 @@ WIDEST_PLAIN_SCALE = 8.0  # above it, low bits are sent raw: the loss is below 0
 def quantise_pmf(pmf: ArrayLike, bits: int) -> NDArray[np.uint32]:
     """Integer frequencies of a pmf [n]: each >= 1, sum 2^bits, least Kullback-Leibler divergence to the pmf.
 
-    The cost -sum p log f is separable and convex, so moving single counts greedily to the best place is optimal.
+    The cost -sum p log f is separable and convex, so giving single counts to the best place is optimal from any
+    start below the optimum; p * (2^bits - n), rounded down, is one.
 
     Args:
         pmf: non-negative weights [n], 1 <= n <= 2^bits; need not sum to 1.
@@ -34,20 +36,13 @@ def quantise_pmf(pmf: ArrayLike, bits: int) -> NDArray[np.uint32]:
     if not np.all(np.isfinite(p)) or p.min() < 0 or p.sum() <= 0:
         raise TableError("a pmf must be finite, non-negative and not all zero")
     p = p / p.sum()
-    freqs = np.maximum(np.floor(p * total).astype(np.int64), 1)
-    missing = total - int(freqs.sum())
-    step = 1 if missing > 0 else -1
-
-    def price(i: int) -> float:  # of the next step at entry i: minus the gain, or the loss
-        after = int(freqs[i]) + step
-        return math.inf if after < 1 else -float(p[i]) * math.log(after / int(freqs[i]))
-
-    heap = [(price(i), i) for i in range(p.size)]
+    freqs = np.maximum(np.floor(p * (total - p.size)).astype(np.int64), 1)
+    heap = [(p[i] * math.log(f / (f + 1)), i) for i, f in enumerate(freqs.tolist())]
     heapq.heapify(heap)
-    for _ in range(abs(missing)):
+    for _ in range(total - int(freqs.sum())):
         i = heap[0][1]
-        freqs[i] += step
-        heapq.heapreplace(heap, (price(i), i))
+        freqs[i] += 1
+        heapq.heapreplace(heap, (p[i] * math.log(freqs[i] / (freqs[i] + 1)), i))
     return freqs.astype(np.uint32)
 
 
@@ -67,9 +62,7 @@ def pmf_tables(pmfs: Sequence[ArrayLike], offsets: ArrayLike, bits: int, escape:
     if escape:
         rows = [np.append(row, max(1.0 - row.sum(), 0.0)) for row in rows]
     freqs = [quantise_pmf(row, bits) for row in rows]
-    return _tables(
-        freqs, np.asarray(offsets, dtype=np.int32), np.zeros(len(rows), dtype=np.uint8), bits, escape
-    )
+    return _tables(freqs, np.asarray(offsets, dtype=np.int32), np.zeros(len(rows), dtype=np.uint8), bits, escape)
 
 
 def gaussian_tables(scales: ArrayLike, bits: int, tail: float | None = None) -> Tables:
@@ -110,16 +103,14 @@ def to_arrays(tables: Tables) -> dict[str, NDArray[np.integer]]:
     }
 
 
-def from_arrays(arrays: Mapping[str, NDArray[np.integer]]) -> Tables:
+def from_arrays(arrays: Mapping[str, NDArray[Any]]) -> Tables:
     """Tables with the same hash as those `to_arrays` was given.
 
     Raises TableError if an array is missing, has another dtype or breaks a rule of `Tables`.
     """
     try:
         bits, escape = (int(value) for value in arrays["format"])
-        return Tables(
-            arrays["freqs"], arrays["sizes"], arrays["offsets"], arrays["shifts"], bits, bool(escape)
-        )
+        return Tables(arrays["freqs"], arrays["sizes"], arrays["offsets"], arrays["shifts"], bits, bool(escape))
     except (KeyError, TypeError) as error:
         raise TableError(f"the stored tables are incomplete: {error}") from error
 
@@ -135,9 +126,7 @@ def _tables(
     return Tables(np.concatenate(freqs).astype(np.uint32), sizes, offsets, shifts, bits, escape)
 
 
-def _gaussian_table(
-    sigma: float, shift: int, bits: int, tail: float | None
-) -> tuple[NDArray[np.uint32], int]:
+def _gaussian_table(sigma: float, shift: int, bits: int, tail: float | None) -> tuple[NDArray[np.uint32], int]:
     """Frequencies (escape last) and offset of the cheapest range around zero."""
     reach = math.ceil(9 * sigma / (1 << shift)) + 2
     values = np.arange(-reach, reach)  # of symbol >> shift

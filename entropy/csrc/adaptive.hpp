@@ -29,8 +29,7 @@ class AdaptiveModel {
     if (limit > (std::uint32_t{1} << 24) || limit < 2 * alphabet) {
       throw std::invalid_argument("limit must lie between twice the alphabet and 2^24");
     }
-    if (increment < 1 || increment > limit / 2)
-      throw std::invalid_argument("increment must be 1 to limit / 2");
+    if (increment < 1 || increment > limit / 2) throw std::invalid_argument("increment must be 1 to limit / 2");
     reset();
   }
 

@@ -60,8 +60,8 @@ KODEK_TARGET("avx2") inline __m256i gather(const std::uint32_t* words, __m256i a
   const auto d = static_cast<std::uint64_t>(_mm_extract_epi64(high, 1));
   const auto word = [=](std::uint64_t i) { return static_cast<int>(words[i]); };
   const std::uint64_t mask = 0xffffffff;
-  return _mm256_set_epi32(word(d >> 32), word(d & mask), word(c >> 32), word(c & mask), word(b >> 32),
-                          word(b & mask), word(a >> 32), word(a & mask));
+  return _mm256_set_epi32(word(d >> 32), word(d & mask), word(c >> 32), word(c & mask), word(b >> 32), word(b & mask),
+                          word(a >> 32), word(a & mask));
 }
 
 KODEK_TARGET("avx2") inline __m256i pack16(__m256i low, __m256i high) {
@@ -107,10 +107,9 @@ Groups decode_groups(const Index* index, std::size_t limit, const SlotTable& tab
     const __m256i second = pack16(values[2], values[3]);
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(symbols), first);
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(symbols + 16), second);
-    const __m256i special = _mm256_packs_epi16(_mm256_cmpeq_epi16(first, special_value),
-                                               _mm256_cmpeq_epi16(second, special_value));
-    groups.special =
-        static_cast<std::uint32_t>(_mm256_movemask_epi8(_mm256_permute4x64_epi64(special, 0xd8)));
+    const __m256i special =
+        _mm256_packs_epi16(_mm256_cmpeq_epi16(first, special_value), _mm256_cmpeq_epi16(second, special_value));
+    groups.special = static_cast<std::uint32_t>(_mm256_movemask_epi8(_mm256_permute4x64_epi64(special, 0xd8)));
     ++groups.count;
     index += 32;
     symbols += 32;
@@ -122,27 +121,25 @@ Groups decode_groups(const Index* index, std::size_t limit, const SlotTable& tab
 
 }  // namespace
 
-Groups decode_groups_avx2(const std::uint8_t* index, std::size_t limit, const SlotTable& table,
-                          std::uint32_t* lanes, const std::uint8_t*& next, const std::uint8_t* end,
-                          std::int16_t* symbols) {
+Groups decode_groups_avx2(const std::uint8_t* index, std::size_t limit, const SlotTable& table, std::uint32_t* lanes,
+                          const std::uint8_t*& next, const std::uint8_t* end, std::int16_t* symbols) {
   return decode_groups(index, limit, table, lanes, next, end, symbols);
 }
 
-Groups decode_groups_avx2(const std::uint16_t* index, std::size_t limit, const SlotTable& table,
-                          std::uint32_t* lanes, const std::uint8_t*& next, const std::uint8_t* end,
-                          std::int16_t* symbols) {
+Groups decode_groups_avx2(const std::uint16_t* index, std::size_t limit, const SlotTable& table, std::uint32_t* lanes,
+                          const std::uint8_t*& next, const std::uint8_t* end, std::int16_t* symbols) {
   return decode_groups(index, limit, table, lanes, next, end, symbols);
 }
 
 #else  // no group: the portable loop does them all
 
-Groups decode_groups_avx2(const std::uint8_t*, std::size_t, const SlotTable&, std::uint32_t*,
-                          const std::uint8_t*&, const std::uint8_t*, std::int16_t*) {
+Groups decode_groups_avx2(const std::uint8_t*, std::size_t, const SlotTable&, std::uint32_t*, const std::uint8_t*&,
+                          const std::uint8_t*, std::int16_t*) {
   return {};
 }
 
-Groups decode_groups_avx2(const std::uint16_t*, std::size_t, const SlotTable&, std::uint32_t*,
-                          const std::uint8_t*&, const std::uint8_t*, std::int16_t*) {
+Groups decode_groups_avx2(const std::uint16_t*, std::size_t, const SlotTable&, std::uint32_t*, const std::uint8_t*&,
+                          const std::uint8_t*, std::int16_t*) {
   return {};
 }
 

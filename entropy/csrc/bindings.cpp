@@ -113,13 +113,11 @@ auto sizes_of(const PyTables& self) {
   });
 }
 auto offsets_of(const PyTables& self) {
-  return copy_out<std::int32_t>(self.tables->count(),
-                                [&](std::size_t t) { return self.tables->rows()[t].offset; });
+  return copy_out<std::int32_t>(self.tables->count(), [&](std::size_t t) { return self.tables->rows()[t].offset; });
 }
 auto shifts_of(const PyTables& self) {
-  return copy_out<std::uint8_t>(self.tables->count(), [&](std::size_t t) {
-    return static_cast<std::uint8_t>(self.tables->rows()[t].shift);
-  });
+  return copy_out<std::uint8_t>(self.tables->count(),
+                                [&](std::size_t t) { return static_cast<std::uint8_t>(self.tables->rows()[t].shift); });
 }
 
 // BLAKE2b over the defining integers, all as 32-bit little endian words.
@@ -181,8 +179,7 @@ std::optional<Contiguous<std::uint16_t>> contiguous(const Context& context) {
 }
 
 template <class S>
-void push_adaptive(PyEncoder& self, const In<S>& symbols, kodek::AdaptiveModel& model,
-                   const Context& context) {
+void push_adaptive(PyEncoder& self, const In<S>& symbols, kodek::AdaptiveModel& model, const Context& context) {
   const Contiguous<std::uint16_t> s(symbols);  // negative symbols wrap to values outside every alphabet
   const auto c = contiguous(context);
   if (c && c->view().size() != s.view().size()) {
@@ -227,8 +224,7 @@ Out<std::uint32_t> pop_bits(PyDecoder& self, std::size_t n, int nbits) {
   return values->release();
 }
 
-Out<std::int16_t> pop_adaptive(PyDecoder& self, std::size_t n, kodek::AdaptiveModel& model,
-                               const Context& context) {
+Out<std::int16_t> pop_adaptive(PyDecoder& self, std::size_t n, kodek::AdaptiveModel& model, const Context& context) {
   const auto c = contiguous(context);
   if (c && c->view().size() != n) throw std::invalid_argument("n and the context's length differ");
   OutArray<std::int16_t> symbols(n);
@@ -271,9 +267,8 @@ void bind_tables(nb::module_& m) {
       .def("cost", &cost<std::uint8_t>, "symbols"_a.noconvert(), "index"_a.noconvert())
       .def("cost", &cost<std::uint16_t>, "symbols"_a.noconvert(), "index"_a.noconvert())
       .def("__reduce__", [](const nb::object& self) {
-        return nb::make_tuple(self.type(),
-                              nb::make_tuple(self.attr("freqs"), self.attr("sizes"), self.attr("offsets"),
-                                             self.attr("shifts"), self.attr("bits"), self.attr("escape")));
+        return nb::make_tuple(self.type(), nb::make_tuple(self.attr("freqs"), self.attr("sizes"), self.attr("offsets"),
+                                                          self.attr("shifts"), self.attr("bits"), self.attr("escape")));
       });
 }
 
@@ -309,8 +304,7 @@ void bind_decoder(nb::module_& m) {
       .def("pop", &pop<std::uint8_t>, "index"_a.noconvert(), "tables"_a)
       .def("pop", &pop<std::uint16_t>, "index"_a.noconvert(), "tables"_a)
       .def("pop_bits", &pop_bits, "n"_a, "nbits"_a)
-      .def("pop_adaptive", &pop_adaptive, "n"_a, "model"_a,
-           nb::arg("context").noconvert().none() = nb::none())
+      .def("pop_adaptive", &pop_adaptive, "n"_a, "model"_a, nb::arg("context").noconvert().none() = nb::none())
       .def(
           "peek",
           [](PyDecoder& self, int bits) {

@@ -61,8 +61,7 @@ KODEK_CRC_TARGET std::uint32_t step8(std::uint32_t crc, std::uint8_t byte) { ret
 #endif
 
 #if defined(KODEK_CRC_TARGET)
-KODEK_CRC_TARGET std::uint32_t crc32c_instructions(const std::uint8_t* data, std::size_t size,
-                                                   std::uint32_t crc) {
+KODEK_CRC_TARGET std::uint32_t crc32c_instructions(const std::uint8_t* data, std::size_t size, std::uint32_t crc) {
   for (; size >= 8; size -= 8, data += 8) crc = step64(crc, load64(data));
   for (; size != 0; --size, ++data) crc = step8(crc, *data);
   return crc;

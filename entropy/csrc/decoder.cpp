@@ -59,8 +59,7 @@ Decoder::Decoder(std::span<const std::uint8_t> payload, int profile, bool portab
 void Decoder::start_single(std::span<const std::uint8_t> coded) {
   const std::size_t state_bytes = coded.size() < 8 ? coded.size() : 4 + coded.size() % 4;
   for (std::size_t i = state_bytes; i-- != 0;) single_ = single_ << 8 | coded[i];
-  if (state_bytes != 0 && coded[state_bytes - 1] == 0)
-    throw StreamError("the coder state has a leading zero");
+  if (state_bytes != 0 && coded[state_bytes - 1] == 0) throw StreamError("the coder state has a leading zero");
   next_ = coded.data() + state_bytes;
   if (single_ < kLow64 && next_ != end_) {
     single_ = single_ << 32 | load<std::uint32_t>(next_);
@@ -104,8 +103,7 @@ std::uint32_t Decoder::peek(int bits) const {
 
 void Decoder::advance(std::uint32_t start, std::uint32_t freq, int bits) {
   const std::uint32_t next_slot = peek(bits);
-  if (freq > (std::uint32_t{1} << bits) - std::min(start, std::uint32_t{1} << bits) ||
-      next_slot - start >= freq) {
+  if (freq > (std::uint32_t{1} << bits) - std::min(start, std::uint32_t{1} << bits) || next_slot - start >= freq) {
     throw std::invalid_argument("the interval does not hold the next slot");
   }
   step({start, freq}, bits);
@@ -150,11 +148,9 @@ void Decoder::pop(std::span<const Index> index, const Tables& tables, std::int16
   if (profile_ == 0) {
     decode_single(index, tables, symbols);
   } else if (profile_ == 1) {
-    tables.bits() == 14 ? decode_lanes<4, 14>(index, tables, symbols)
-                        : decode_lanes<4, 0>(index, tables, symbols);
+    tables.bits() == 14 ? decode_lanes<4, 14>(index, tables, symbols) : decode_lanes<4, 0>(index, tables, symbols);
   } else {
-    tables.bits() == 12 ? decode_lanes<32, 12>(index, tables, symbols)
-                        : decode_lanes<32, 0>(index, tables, symbols);
+    tables.bits() == 12 ? decode_lanes<32, 12>(index, tables, symbols) : decode_lanes<32, 0>(index, tables, symbols);
   }
   failed_ = false;
 }
@@ -195,8 +191,7 @@ void Decoder::decode_lanes(std::span<const Index> index, const Tables& tables, s
   careful_steps(std::min(index.size(), (Lanes - position_ % Lanes) % Lanes));
 
   if constexpr (Lanes == 32 && Bits == 12) {
-    if (simd_ && index.size() - i >= kWorthSlotTable)
-      i += decode_groups_simd(index.subspan(i), tables, symbols + i);
+    if (simd_ && index.size() - i >= kWorthSlotTable) i += decode_groups_simd(index.subspan(i), tables, symbols + i);
   }
   // Groups of one symbol per lane. The inner loop is left when the side buffer has to be read, which is rare,
   // so that it keeps its state in registers.
@@ -241,15 +236,14 @@ void Decoder::decode_lanes(std::span<const Index> index, const Tables& tables, s
 
 // As many whole groups as SIMD can do; returns how many symbols these are.
 template <class Index>
-std::size_t Decoder::decode_groups_simd(std::span<const Index> index, const Tables& tables,
-                                        std::int16_t* symbols) {
+std::size_t Decoder::decode_groups_simd(std::span<const Index> index, const Tables& tables, std::int16_t* symbols) {
   const SlotTable* slot_table = tables.slot_table();
   if (slot_table == nullptr) return 0;
   const std::size_t limit = index.size() / 32;
   std::size_t done = 0;
   while (done < limit) {
-    const Groups groups = decode_groups_avx2(index.data() + 32 * done, limit - done, *slot_table,
-                                             lanes_.data(), next_, end_, symbols + 32 * done);
+    const Groups groups = decode_groups_avx2(index.data() + 32 * done, limit - done, *slot_table, lanes_.data(), next_,
+                                             end_, symbols + 32 * done);
     if (groups.count == 0) break;
     done += groups.count;
     if (groups.special == 0) continue;
@@ -267,8 +261,8 @@ std::size_t Decoder::decode_groups_simd(std::span<const Index> index, const Tabl
 
 // Completes symbols [from, to) that so far hold only their table's value: escapes, then raw low bits.
 template <class Index>
-void Decoder::read_side_bits(std::span<const Index> index, const Tables& tables, std::size_t from,
-                             std::size_t to, std::int16_t* symbols) {
+void Decoder::read_side_bits(std::span<const Index> index, const Tables& tables, std::size_t from, std::size_t to,
+                             std::int16_t* symbols) {
   for (std::size_t i = from; i < to; ++i) {
     const Row& row = tables.rows()[index[i]];
     const auto entry = static_cast<std::uint16_t>(symbols[i] - row.offset);
@@ -276,8 +270,7 @@ void Decoder::read_side_bits(std::span<const Index> index, const Tables& tables,
     std::int32_t value = row.offset + entry;
     if (entry == row.regular) value = escaped_value(side_.get_exp_golomb(), row);
     value = value * (1 << row.shift) + static_cast<std::int32_t>(side_.get(row.shift));
-    if (value < std::numeric_limits<std::int16_t>::min() ||
-        value > std::numeric_limits<std::int16_t>::max()) {
+    if (value < std::numeric_limits<std::int16_t>::min() || value > std::numeric_limits<std::int16_t>::max()) {
       throw StreamError("a symbol leaves the 16-bit range");
     }
     symbols[i] = static_cast<std::int16_t>(value);
@@ -319,9 +312,9 @@ void Decoder::pop_adaptive(std::size_t count, AdaptiveModel& model, std::span<co
 void Decoder::finish() {
   check_alive();
   const std::size_t lanes = lane_count();
-  const bool home = profile_ == 0 ? single_ == 0
-                                  : std::all_of(lanes_.begin(), lanes_.begin() + lanes,
-                                                [](std::uint32_t x) { return x == kLow32; });
+  const bool home =
+      profile_ == 0 ? single_ == 0
+                    : std::all_of(lanes_.begin(), lanes_.begin() + lanes, [](std::uint32_t x) { return x == kLow32; });
   if (next_ != end_ || !home || !side_.finished()) {
     throw StreamError("the stream does not end where its symbols do");
   }

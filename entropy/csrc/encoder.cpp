@@ -120,8 +120,7 @@ template void Encoder::push(std::span<const std::int16_t>, std::span<const std::
 template void Encoder::push(std::span<const std::int16_t>, std::span<const std::uint16_t>,
                             const std::shared_ptr<const Tables>&);
 
-void Encoder::push_intervals(std::span<const std::uint32_t> starts, std::span<const std::uint32_t> freqs,
-                             int bits) {
+void Encoder::push_intervals(std::span<const std::uint32_t> starts, std::span<const std::uint32_t> freqs, int bits) {
   if (starts.size() != freqs.size()) throw std::invalid_argument("starts and freqs differ in length");
   if (bits < 1 || bits > kProfiles[profile_].interval_bits) {
     throw std::invalid_argument("bits must be between 1 and the profile's interval bits");
@@ -196,22 +195,19 @@ std::vector<std::uint8_t> Encoder::encode_lanes() const {
   for (auto run = runs_.rbegin(); run != runs_.rend(); ++run) {
     const std::uint32_t* items = items_.data() + run->first;
     if (!run->tables) {
-      encode_backwards<Lanes>(
-          x.data(), items, run->first, run->count, words,
-          [bits = run->bits](std::uint32_t state, std::uint32_t item, std::uint16_t*& out) {
-            return encode_interval(state, unpack(item), bits, out);
-          });
+      encode_backwards<Lanes>(x.data(), items, run->first, run->count, words,
+                              [bits = run->bits](std::uint32_t state, std::uint32_t item, std::uint16_t*& out) {
+                                return encode_interval(state, unpack(item), bits, out);
+                              });
     } else if (run->bits == (Lanes == 4 ? 14 : 12)) {
-      encode_entries<Lanes, Lanes == 4 ? 14 : 12>(x.data(), items, run->first, run->count, *run->tables,
-                                                  words);
+      encode_entries<Lanes, Lanes == 4 ? 14 : 12>(x.data(), items, run->first, run->count, *run->tables, words);
     } else {
       encode_entries<Lanes, 0>(x.data(), items, run->first, run->count, *run->tables, words);
     }
   }
   std::vector<std::uint8_t> out(sizeof x + words.size() * sizeof(std::uint16_t));
   std::memcpy(out.data(), x.data(), sizeof x);
-  if (words.size() != 0)
-    std::memcpy(out.data() + sizeof x, words.data(), words.size() * sizeof(std::uint16_t));
+  if (words.size() != 0) std::memcpy(out.data() + sizeof x, words.data(), words.size() * sizeof(std::uint16_t));
   return out;
 }
 

@@ -36,8 +36,7 @@ struct TableArrays {
 
 TableArrays random_tables(Random& random, int max_bits) {
   TableArrays arrays;
-  arrays.bits =
-      random() % 2 ? max_bits : 1 + static_cast<int>(below(random, static_cast<std::size_t>(max_bits)));
+  arrays.bits = random() % 2 ? max_bits : 1 + static_cast<int>(below(random, static_cast<std::size_t>(max_bits)));
   arrays.escape = random() % 4 != 0;
   const std::size_t total = std::size_t{1} << arrays.bits;
   const std::size_t count = 1 + below(random, 8);
@@ -95,8 +94,7 @@ Step random_step(Random& random, const Case& c) {
     for (std::size_t i = 0; i < n; ++i) {
       const std::size_t t = below(random, c.tables->count());
       const kodek::Row& row = c.tables->rows()[t];
-      std::int32_t value =
-          (row.offset + static_cast<std::int32_t>(below(random, row.regular))) * (1 << row.shift);
+      std::int32_t value = (row.offset + static_cast<std::int32_t>(below(random, row.regular))) * (1 << row.shift);
       if (c.tables->escape() && random() % 16 == 0) value = static_cast<std::int16_t>(random());
       step.symbols.push_back(static_cast<std::int16_t>(value));
       step.index.push_back(static_cast<std::uint16_t>(t));
@@ -150,8 +148,7 @@ void mutate(Random& random, std::vector<std::uint8_t>& payload) {
         payload.resize(at);
         break;
       case 1:
-        payload.insert(payload.begin() + static_cast<std::ptrdiff_t>(at),
-                       static_cast<std::uint8_t>(random()));
+        payload.insert(payload.begin() + static_cast<std::ptrdiff_t>(at), static_cast<std::uint8_t>(random()));
         break;
       case 2:
         for (std::size_t i = at; i < payload.size() && i < at + 8; ++i) payload[i] = 0xff;
@@ -204,11 +201,10 @@ int main(int argc, char** argv) {
     check_tables(random, arrays);
     for (std::size_t steps = below(random, 6); steps != 0; --steps) c.steps.push_back(random_step(random, c));
     const std::vector<std::uint8_t> payload = encode(c);
-    require(decodes(c, payload, false) && decodes(c, payload, true),
-            "a payload does not give its symbols back");
-    require(kodek::crc32c(payload.data(), payload.size(), 0) ==
-                kodek::crc32c_portable(payload.data(), payload.size(), 0),
-            "the two CRC-32C differ");
+    require(decodes(c, payload, false) && decodes(c, payload, true), "a payload does not give its symbols back");
+    require(
+        kodek::crc32c(payload.data(), payload.size(), 0) == kodek::crc32c_portable(payload.data(), payload.size(), 0),
+        "the two CRC-32C differ");
     for (int i = 0; i < 20; ++i, ++done) {
       std::vector<std::uint8_t> damaged = payload;
       mutate(random, damaged);
@@ -220,6 +216,6 @@ int main(int argc, char** argv) {
       }
     }
   }
-  std::printf("%zu mutations: %zu refused, %zu with other symbols, %zu harmless\n", mutations, refused,
-              changed, silent);
+  std::printf("%zu mutations: %zu refused, %zu with other symbols, %zu harmless\n", mutations, refused, changed,
+              silent);
 }

@@ -49,8 +49,7 @@ inline void emit_unit(std::uint64_t& x, ReverseBuffer<std::uint32_t>& units) {
   x >>= 32;
 }
 
-inline void encode_interval64(std::uint64_t& x, Interval interval, int bits,
-                              ReverseBuffer<std::uint32_t>& units) {
+inline void encode_interval64(std::uint64_t& x, Interval interval, int bits, ReverseBuffer<std::uint32_t>& units) {
   if (x >> (63 - bits) >= interval.freq) emit_unit(x, units);
   x = ((x / interval.freq) << bits) + x % interval.freq + interval.start;
 }

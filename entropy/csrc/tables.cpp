@@ -27,8 +27,7 @@ void check_range(std::size_t t, const Row& row) {
 }  // namespace
 
 Tables::Tables(std::span<const std::uint32_t> freqs, std::span<const std::int32_t> sizes,
-               std::span<const std::int32_t> offsets, std::span<const std::uint8_t> shifts, int bits,
-               bool escape)
+               std::span<const std::int32_t> offsets, std::span<const std::uint8_t> shifts, int bits, bool escape)
     : bits_(bits), bucket_bits_(std::min(bits, 8)), escape_(escape) {
   if (bits < 1 || bits > 16) throw TableError("bits must be 1 to 16");
   if (sizes.empty() || sizes.size() > kMaxTables) throw TableError("there must be 1 to 4096 tables");
@@ -78,8 +77,8 @@ Tables::Tables(std::span<const std::uint32_t> freqs, std::span<const std::int32_
     for (const Entry& entry : entries_) {
       const std::uint32_t freq = entry.freq();
       const std::uint64_t reciprocal = ((std::uint64_t{1} << (32 + bits)) + freq - 1) / freq;
-      encode_.push_back({reciprocal, static_cast<std::uint32_t>((std::uint64_t{freq} << (32 - bits)) - 1),
-                         entry.start, static_cast<std::uint16_t>(total - freq)});
+      encode_.push_back({reciprocal, static_cast<std::uint32_t>((std::uint64_t{freq} << (32 - bits)) - 1), entry.start,
+                         static_cast<std::uint16_t>(total - freq)});
     }
   }
 }

@@ -67,8 +67,7 @@ class Tables {
 
   // The entry of table t that owns the slot.
   const Entry* find(std::size_t table, std::uint32_t slot) const {
-    const Entry* entry =
-        entries_.data() + buckets_[(table << bucket_bits_) + (slot >> (bits_ - bucket_bits_))];
+    const Entry* entry = entries_.data() + buckets_[(table << bucket_bits_) + (slot >> (bits_ - bucket_bits_))];
     while (slot - entry->start >= entry->freq()) ++entry;
     return entry;
   }
@@ -108,8 +107,7 @@ inline std::uint32_t escape_excess(std::int32_t value, const Row& row) {
 
 inline std::int32_t escaped_value(std::uint32_t excess, const Row& row) {
   const auto distance = static_cast<std::int32_t>(excess / 2);
-  return excess % 2 == 0 ? row.offset + static_cast<std::int32_t>(row.regular) + distance
-                         : row.offset - 1 - distance;
+  return excess % 2 == 0 ? row.offset + static_cast<std::int32_t>(row.regular) + distance : row.offset - 1 - distance;
 }
 
 }  // namespace kodek
