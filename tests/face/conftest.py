@@ -1,4 +1,4 @@
-"""A tiny untrained model, pictures for it, and the command line as a function."""
+"""A tiny model, pictures for it, and the command line as a function."""
 
 from __future__ import annotations
 
@@ -9,11 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from kodek.codecs import zoo
-from kodek.codecs.image.hyperprior import Config, Hyperprior
-from kodek.train.export import export_model
-from kodek.train.klt import initialise
 from PIL import Image
 
 from kodek import cli
@@ -30,16 +26,9 @@ Kodek = Callable[..., Result]
 
 
 @pytest.fixture(scope="session")
-def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder that holds the model image-hyperprior-1, a transform code of some 25 dB."""
-    torch.manual_seed(0)
-    folder = tmp_path_factory.mktemp("models")
-    facts = {"name": "image-hyperprior-1", "licence": "CC0-1.0", "data": "nothing", "steps": "0"}
-    model = Hyperprior(Config(16, 16, 8, 16, 1, 1))
-    crops = torch.from_numpy(pixels(256, 256)).permute(2, 0, 1)[None] / 255 - 0.5
-    initialise(model, crops, (0.001, 0.15))
-    export_model(model, folder / "image-hyperprior-1", facts, [pixels(64, 64)])
-    return folder
+def models() -> Path:
+    """A folder that holds the model tiny-fixture and no other."""
+    return Path(__file__).parents[1] / "golden"
 
 
 @pytest.fixture(autouse=True)

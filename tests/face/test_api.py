@@ -87,9 +87,9 @@ def test_open(tmp_path: Path) -> None:
 
 def test_load(models: Path) -> None:
     codec = kodek.load()
-    assert codec is kodek.load("image-hyperprior-1")
+    assert codec is kodek.load("tiny-fixture")
     samples = pixels(40, 50)
-    assert kodek.encode(samples, model=codec) == kodek.encode(samples, model="image-hyperprior-1")
+    assert kodek.encode(samples, model=codec) == kodek.encode(samples, model="tiny-fixture")
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ def test_quality_buys_fidelity(photo: Path, kodek: Kodek) -> None:
         sizes.append(len(data))
         errors.append(np.square(back - original).mean())
     assert sizes == sorted(set(sizes)) and errors == sorted(set(errors), reverse=True)
-    assert errors[-1] < 200
+    assert errors[-1] < 600  # it was trained for a minute, on other pictures
 
 
 def test_default_names(photo: Path, kodek: Kodek) -> None:
@@ -141,5 +141,5 @@ def test_encode_does_not_write_pictures(photo: Path, kodek: Kodek) -> None:
 
 def test_model_by_path(photo: Path, coded: Path, models: Path, kodek: Kodek) -> None:
     target = photo.with_name("by-path.kdk")
-    assert kodek("encode", photo, target, "--model", models / "image-hyperprior-1").code == 0
+    assert kodek("encode", photo, target, "--model", models / "tiny").code == 0
     assert target.read_bytes() == coded.read_bytes()

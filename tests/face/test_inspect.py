@@ -17,7 +17,7 @@ from .conftest import Kodek, pixels
 def test_info(coded: Path, kodek: Kodek) -> None:
     facts = json.loads(kodek("info", coded, "--json").out)
     assert (facts["width"], facts["height"], facts["mode"], facts["depth"]) == (70, 50, "RGB", 8)
-    assert (facts["quality"], facts["model"], facts["alpha"]) == (50, "image-hyperprior-1", False)
+    assert (facts["quality"], facts["model"], facts["alpha"]) == (50, "tiny-fixture", False)
     assert facts["bytes"] == coded.stat().st_size and list(facts["chunks"]) == ["PAYLOAD"]
     text = kodek("info", coded).out.decode()
     assert "70 x 50 RGB" in text and facts["generation"] in text
@@ -61,12 +61,12 @@ def test_verify_sees_damage_under_a_right_checksum(coded: Path, kodek: Kodek) ->
 def test_models(models: Path, kodek: Kodek) -> None:
     (row, *_) = json.loads(kodek("models", "--json").out)
     assert (row["name"], row["codec"], row["licence"]) == (
-        "image-hyperprior-1",
+        "tiny-fixture",
         "image-hyperprior",
-        "CC0-1.0",
+        "Apache-2.0",
     )
     assert Path(row["path"]).is_file() and len(row["generation"]) == 16
-    assert b"CC0-1.0" in kodek("models").out
+    assert b"Apache-2.0" in kodek("models").out
 
 
 def test_compare(photo: Path, coded: Path, kodek: Kodek) -> None:
