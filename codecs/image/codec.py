@@ -22,6 +22,7 @@ from kodek.entropy.tables import from_arrays
 from safetensors import safe_open
 from torch import Tensor
 
+from ..errors import DamagedError
 from .hyperprior import STRIDE, Analysis, Config, HyperAnalysis, Prior, Synthesis
 
 TILE = 128  # latents: 2048 pixels
@@ -51,12 +52,15 @@ class ImageCodec:
 
     @classmethod
     def load(cls, path: str | Path, device: str = "cpu") -> ImageCodec:
-        """Raises OSError or ValueError when the file is not a weights file of this codec."""
+        """Raises OSError for an unreadable file, DamagedError when its content is not what its generation id names."""
         with safe_open(str(path), "pt") as file:
             metadata = file.metadata() or {}
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
         config = Config(**json.loads(metadata["config"]))
-        return cls(config, tensors, metadata["name"], device)
+        codec = cls(config, tensors, metadata["name"], device)
+        if codec.generation.hex() != metadata["generation"]:
+            raise DamagedError(f"The weights {path} are damaged: they are not generation {metadata['generation']}.")
+        return codec
 
     def profile_for(self, size: tuple[int, int]) -> int:
         """The entropy coder's profile for a picture [H, W]: one lane where its smaller overhead counts."""

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from kodek.codecs.errors import DamagedError
 from kodek.codecs.image import codec as codec_module
 from kodek.codecs.image.codec import ImageCodec, in_strips, tiles
 from kodek.codecs.image.file import decode_image, encode_image
@@ -164,3 +165,12 @@ def test_bounds_are_proven_from_the_weights():
     conv.weight.fill_(2**30)
     with pytest.raises(ArithmeticError):
         prove_bounds(conv)
+
+
+def test_weights_that_are_not_their_generation_are_refused(tmp_path):
+    data = bytearray(TINY.read_bytes())
+    data[-1] ^= 1  # inside the last tensor
+    target = tmp_path / "weights.safetensors"
+    target.write_bytes(data)
+    with pytest.raises(DamagedError):
+        ImageCodec.load(target)
