@@ -4,5 +4,5 @@ set -eu
 cd "$(dirname "$0")/.."
 . scripts/setup.sh
 
-setup ""
+setup .
 exec .venv/bin/kodek demo "$@"

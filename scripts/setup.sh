@@ -1,14 +1,12 @@
-# Sourced by demo.sh and test.sh, in the root of the repository: `setup EXTRAS` makes .venv and installs kodek there,
-# compiled and checked as its users have it (a regular install, not an editable one).
+# Sourced by demo.sh and test.sh, in the root of the repository: `setup REQUIREMENT...` makes .venv and installs there.
+# kodek itself is installed as its users have it (a regular install, not an editable one).
 
 setup() {
     if [ ! -x .venv/bin/python ]; then
         find_python
         "$python" -m venv .venv
     fi
-    # torch, torchvision and torchaudio in one command with the pins: see constraints.txt.
-    .venv/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt \
-        torch torchvision torchaudio ".$1"
+    .venv/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt "$@"
 }
 
 find_python() {

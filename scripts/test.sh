@@ -5,7 +5,7 @@ cd "$(dirname "$0")/.."
 . scripts/setup.sh
 
 export SKBUILD_CMAKE_DEFINE="KODEK_WERROR=ON"
-setup "[dev,eval,train]"
+setup torchaudio ".[dev,eval,train]"
 PATH="$PWD/.venv/bin:$PATH"
 
 echo "== format and lint"
