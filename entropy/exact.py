@@ -19,6 +19,7 @@ idea; carrying the integers in float64 keeps the error of post-training quantisa
 from __future__ import annotations
 
 import copy
+from contextlib import nullcontext
 from typing import Protocol
 
 import torch
@@ -148,7 +149,10 @@ class ExactConv2d(nn.Module):
         if self._double is None or self._double[0].device != x.device:
             self._double = self.weight.double(), self.bias.double() + 2.0 ** (WEIGHT_BITS - 1)
         weight, bias = self._double
-        acc = F.conv2d(x, weight, bias, padding=weight.shape[-1] // 2, groups=self.groups)
+        # cuDNN may choose Winograd or FFT, whose intermediate results are no integers
+        direct = torch.backends.cudnn.flags(enabled=False) if x.is_cuda else nullcontext()
+        with direct:
+            acc = F.conv2d(x, weight, bias, padding=weight.shape[-1] // 2, groups=self.groups)
         return torch.floor(acc.mul_(2.0**-WEIGHT_BITS)).clamp_(-ACTIVATION_LIMIT, ACTIVATION_LIMIT)
 
     def quantise(self, conv: nn.Conv2d) -> None:
