@@ -92,9 +92,7 @@ class CropStore:
 
     def __init__(self, target: Path, seed: int | Sequence[int], largest_share: float = 0.2) -> None:
         self.shapes: list[tuple[str, int, int, int]] = json.loads(target.with_suffix(".json").read_text())
-        self.data = (
-            np.memmap(target.with_suffix(".u8"), np.uint8, "r") if self.shapes else np.empty(0, np.uint8)
-        )
+        self.data = np.memmap(target.with_suffix(".u8"), np.uint8, "r") if self.shapes else np.empty(0, np.uint8)
         self.weights = _weights(self.shapes, largest_share) if self.shapes else np.empty(0)
         self.random = np.random.default_rng(seed)
         self._edges: dict[int, tuple[np.ndarray, np.ndarray]] = {}
@@ -134,9 +132,7 @@ class CropStore:
         if size not in self._edges:
             members = np.array([i for i, (_, _, h, w) in enumerate(self.shapes) if min(h, w) >= size], int)
             if not members.size:
-                raise MediaError(
-                    f"None of the pictures has {size} x {size} pixels, the size of a training crop."
-                )
+                raise MediaError(f"None of the pictures has {size} x {size} pixels, the size of a training crop.")
             self._edges[size] = members, np.cumsum(self.weights[members])
         return self._edges[size]
 

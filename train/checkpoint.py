@@ -38,20 +38,14 @@ class State:
     task: dict[str, Any]
 
 
-def save_state(
-    path: Path, model: nn.Module, step: int, codec: str, task: Mapping[str, Any], half: bool = True
-) -> None:
+def save_state(path: Path, model: nn.Module, step: int, codec: str, task: Mapping[str, Any], half: bool = True) -> None:
     """Write the weights of `model` as a portable state, in half precision unless `half` is false.
 
     Raises TrainError if the file can't be written.
     """
     dtype = torch.float16 if half else torch.float32
-    weights = {
-        name: value.detach().to("cpu", dtype).contiguous() for name, value in model.state_dict().items()
-    }
-    _write(
-        path, save(weights, {"format": FORMAT, "codec": codec, "step": str(step), "task": json.dumps(task)})
-    )
+    weights = {name: value.detach().to("cpu", dtype).contiguous() for name, value in model.state_dict().items()}
+    _write(path, save(weights, {"format": FORMAT, "codec": codec, "step": str(step), "task": json.dumps(task)}))
 
 
 def load_state(path: Path) -> State:

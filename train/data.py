@@ -60,14 +60,10 @@ def prepare(
         except (MediaError, OSError) as error:
             raise TrainError(f"The store of training pictures can't be written: {error}") from error
         if unreadable:
-            notes.append(
-                f"{len(unreadable)} of {len(training)} pictures can't be read; the first: {unreadable[0]}"
-            )
+            notes.append(f"{len(unreadable)} of {len(training)} pictures can't be read; the first: {unreadable[0]}")
     if store.with_suffix(".u8").stat().st_size == 0:
         first = f" {notes[0]}" if notes else ""
-        raise TrainError(
-            f"{spec} holds no picture of at least {smallest} x {smallest} pixels to train on.{first}"
-        )
+        raise TrainError(f"{spec} holds no picture of at least {smallest} x {smallest} pixels to train on.{first}")
     return Corpus(store, key, [sources[i] for i in sorted(chosen)], notes)
 
 

@@ -28,11 +28,13 @@ def train(recipe: Recipe, data: str | None, out: Path, resume: bool) -> Path:
         raise TrainError("Training needs data.")
     try:
         out.mkdir(parents=True, exist_ok=True)
-        with atomic_write(out / RECIPE) as file:
+        run = Run(recipe, data, out, checkpoint)
+        with atomic_write(out / RECIPE) as file:  # not before the run accepts it
             file.write(recipe.dump().encode())
-    except (MediaWriteError, OSError) as error:
-        raise TrainError(f"The folder of the run can't be written: {error}") from error
-    run = Run(recipe, data, out, checkpoint)
+    except MediaWriteError as error:
+        raise TrainError(str(error)) from error
+    except OSError as error:
+        raise TrainError(f"The folder {out} can't be written: {error.strerror or error}.") from error
     run.train()
     return out / BEST if (out / BEST).exists() else out / STATE
 

@@ -57,9 +57,7 @@ class Run:
         self.model = self.task.model.to(device=self.accelerator.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.ema = copy.deepcopy(self.model).requires_grad_(False).eval()
         self.model.train()
-        self.optimizer = torch.optim.Adam(
-            self.model.parameters(), recipe.learning_rate, recipe.betas, fused=True
-        )
+        self.optimizer = torch.optim.Adam(self.model.parameters(), recipe.learning_rate, recipe.betas, fused=True)
         set_seed(recipe.seed, device_specific=True)
         self.task.seed(recipe.seed, self.accelerator.process_index)
         if checkpoint:
@@ -219,9 +217,7 @@ class Run:
             set_random_states(states)
             self.task.set_random_state(states["task"])
         if checkpoint["data_key"] != self.task.data_key:
-            self.task.notes.append(
-                "The data has changed since the run began: it goes on, but not bit for bit."
-            )
+            self.task.notes.append("The data has changed since the run began: it goes on, but not bit for bit.")
 
     def _how_to_resume(self) -> str:
         command = f"kodek train {self.recipe.codec} --out {shlex.quote(str(self.out))} --resume"

@@ -91,9 +91,7 @@ def load_recipe(codec: str, path: Path | None = None, overrides: Mapping[str, An
     try:
         content = yaml.safe_load(path.read_text("utf-8"))
     except (OSError, UnicodeDecodeError) as error:
-        raise TrainError(
-            f"The recipe {path} can't be read: {getattr(error, 'strerror', None) or error}."
-        ) from error
+        raise TrainError(f"The recipe {path} can't be read: {getattr(error, 'strerror', None) or error}.") from error
     except yaml.YAMLError as error:
         raise TrainError(f"The recipe {path} is not YAML: {' '.join(str(error).split())}.") from error
     if not isinstance(content, dict):
@@ -120,11 +118,7 @@ def _sentence(error: ValidationError, kind: type[Settings]) -> str:
     if first["type"] == "extra_forbidden":
         missing = [str(e["loc"][-1]) for e in errors if e["type"] == "missing"]
         close = difflib.get_close_matches(str(first["loc"][-1]), [*missing, *kind.model_fields], 1)
-        return (
-            f"there is no setting {name}; did you mean {close[0]}?"
-            if close
-            else f"there is no setting {name}."
-        )
+        return f"there is no setting {name}; did you mean {close[0]}?" if close else f"there is no setting {name}."
     reason = first["msg"].removeprefix("Value error, ")
     reason = reason[:1].lower() + reason[1:]
     return f"{name}: {reason}." if name else f"{reason}."

@@ -62,9 +62,7 @@ def validate(
 
 def jpeg_curve(pictures: Sequence[np.ndarray]) -> Curve:
     """Pillow's JPEG, optimised and 4:2:0, on uint8 pictures [H, W, 3]."""
-    return [
-        tuple(np.mean([_jpeg(picture, quality) for picture in pictures], 0)) for quality in JPEG_QUALITIES
-    ]
+    return [tuple(np.mean([_jpeg(picture, quality) for picture in pictures], 0)) for quality in JPEG_QUALITIES]
 
 
 def _jpeg(picture: np.ndarray, quality: int) -> tuple[float, float]:
@@ -77,9 +75,7 @@ def _jpeg(picture: np.ndarray, quality: int) -> tuple[float, float]:
 
 def bd_rate(curve: Curve, anchor: Curve) -> float:
     """Mean difference of the rate at equal PSNR in percent; nan where the curves have no PSNR in common."""
-    (rates, psnrs), (anchor_rates, anchor_psnrs) = (
-        np.array(sorted(c, key=lambda p: p[1])).T for c in (curve, anchor)
-    )
+    (rates, psnrs), (anchor_rates, anchor_psnrs) = (np.array(sorted(c, key=lambda p: p[1])).T for c in (curve, anchor))
     low, high = max(psnrs[0], anchor_psnrs[0]), min(psnrs[-1], anchor_psnrs[-1])
     if not low < high:
         return float("nan")

@@ -34,9 +34,7 @@ def after(step: int, what: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ImageTask, "batch", interrupted)
 
 
-def train(
-    photos: Path, out: Path, recipe: Path | None, resume: bool = False, **overrides: Any
-) -> dict[str, Any]:
+def train(photos: Path, out: Path, recipe: Path | None, resume: bool = False, **overrides: Any) -> dict[str, Any]:
     torch.rand(3)  # whatever the process did before must not matter
     run("image-hyperprior", str(photos), out, recipe, resume, overrides)
     return load_checkpoint(out / "checkpoint.pt")
@@ -55,9 +53,7 @@ def test_interrupted_and_resumed_equals_uninterrupted(
     with monkeypatch.context() as patch:
         if how == "signal":
             after(9, lambda: signal.raise_signal(signal.SIGTERM), patch)
-            with pytest.raises(
-                Interrupted, match=r"kodek train image-hyperprior --out .*two parts' --resume"
-            ):
+            with pytest.raises(Interrupted, match=r"kodek train image-hyperprior --out .*two parts' --resume"):
                 train(photos, tmp_path / "two parts", path)
         else:
             after(9, kill, patch)
@@ -126,6 +122,13 @@ def test_a_folder_with_a_run_is_not_overwritten(photos: Path, recipe, tmp_path: 
     widths = {"lambdas": [0.001, 0.15], "model": {"width": 24}}
     with pytest.raises(TrainError, match="differs from that of the run"):
         train(photos, tmp_path / "a", None, resume=True, task=widths)
+    train(photos, tmp_path / "a", None, resume=True)  # what was refused left no trace
+
+
+def test_a_place_that_can_not_be_written(photos: Path, recipe, tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(TrainError, match="file"):
+        train(photos, tmp_path / "file", recipe())
 
 
 @pytest.mark.parametrize(
@@ -139,9 +142,7 @@ def test_a_folder_with_a_run_is_not_overwritten(photos: Path, recipe, tmp_path: 
         ({"phases": [{"until": 1, "crop": 256, "batch": 2}]}, "256 x 256"),
     ],
 )
-def test_what_only_the_task_can_refuse(
-    photos: Path, recipe, tmp_path: Path, changes: dict, sentence: str
-) -> None:
+def test_what_only_the_task_can_refuse(photos: Path, recipe, tmp_path: Path, changes: dict, sentence: str) -> None:
     with pytest.raises(TrainError, match=sentence):
         train(photos, tmp_path / "a", recipe(**changes))
 
@@ -149,7 +150,5 @@ def test_what_only_the_task_can_refuse(
 def test_plain_lines_where_there_is_no_terminal(photos: Path, recipe, tmp_path: Path, capsys) -> None:
     train(photos, tmp_path / "a", recipe())
     lines = capsys.readouterr().err.splitlines()
-    assert lines[0].startswith("step 4  bpp ") and all(
-        word in lines[0] for word in ("PSNR", "loss", "images/s", "ETA")
-    )
+    assert lines[0].startswith("step 4  bpp ") and all(word in lines[0] for word in ("PSNR", "loss", "images/s", "ETA"))
     assert lines[1].startswith("step 8") and "100.0%" in lines[1]

@@ -13,9 +13,7 @@ def test_shipped_recipes_are_short_and_valid(path: Path) -> None:
 
 
 def test_overrides_replace_and_the_dump_reads_back(recipe, tmp_path: Path) -> None:
-    loaded = load_recipe(
-        "image-hyperprior", recipe(), {"steps": None, "minutes": 2.5, "learning_rate": "1e-4"}
-    )
+    loaded = load_recipe("image-hyperprior", recipe(), {"steps": None, "minutes": 2.5, "learning_rate": "1e-4"})
     assert (loaded.steps, loaded.minutes, loaded.learning_rate) == (None, 2.5, 1e-4)
     dumped = tmp_path / "dumped.yaml"
     dumped.write_text(loaded.dump())

@@ -139,9 +139,7 @@ class ImageTask:
 
     def export(self, model: nn.Module, folder: Path, facts: Mapping[str, str]) -> None:
         if not self._pictures:
-            raise TrainError(
-                "An export needs held-out pictures to calibrate the quality on, and there are none."
-            )
+            raise TrainError("An export needs held-out pictures to calibrate the quality on, and there are none.")
         assert isinstance(model, Hyperprior)
         export_model(model, folder, dict(facts), self._pictures)
 
