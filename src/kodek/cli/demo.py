@@ -13,7 +13,7 @@ import typer
 
 from . import options
 from .errors import Code, Failure
-from .streams import SUFFIX
+from .streams import SUFFIX, output
 
 MEDIA = Path(__file__).parents[1] / "media"
 QUALITIES = (10, 30, 50, 70, 90)
@@ -29,6 +29,7 @@ def demo(
 ) -> None:
     """Encode and decode bundled photographs at several qualities, beside JPEG and WebP of similar size."""
     from rich.console import Console
+    from rich.progress import track
     from rich.table import Table
 
     from kodek.datasets import find_images
@@ -36,30 +37,20 @@ def demo(
     from .. import api
     from .torch_setup import set_up
 
-    set_up(threads)
     codec = api.load(model)
+    set_up(threads)
     photos = [path for path in find_images(str(MEDIA)) if isinstance(path, Path)]
     table = Table(title=f"{len(photos)} photographs with {codec.name}; JPEG and WebP at the nearest size")
-    for column in (
-        "photograph",
-        "quality",
-        "bytes",
-        "bpp",
-        "PSNR",
-        "JPEG bytes",
-        "PSNR",
-        "WebP bytes",
-        "PSNR",
-    ):
-        table.add_column(column, justify="left" if column == "photograph" else "right")
+    table.add_column("photograph")
+    for column in ("quality", "bytes", "bpp", "PSNR", "JPEG bytes", "PSNR", "WebP bytes", "PSNR"):
+        table.add_column(column, justify="right")
     start = time.monotonic()
     with _folder(out) as folder:
-        for photo in photos:
-            for quality in QUALITIES:
-                table.add_row(*_row(photo, quality, codec, folder))
-            table.add_section()
+        jobs = [(photo, quality) for photo in photos for quality in QUALITIES]
+        for photo, quality in track(jobs, "", console=Console(stderr=True), transient=True):
+            table.add_row(*_row(photo, quality, codec, folder), end_section=quality == QUALITIES[-1])
     Console(width=max(Console().width, 90)).print(table)
-    print(f"PSNR is in dB. {len(photos) * len(QUALITIES)} files, {time.monotonic() - start:.1f} s in all.")
+    print(f"PSNR is in dB. {len(jobs)} files, {time.monotonic() - start:.1f} s in all.")
     print(f"{out}: the files." if out else "--out FOLDER keeps the files.")
 
 
@@ -73,7 +64,8 @@ def _row(photo: Path, quality: int, codec: Any, folder: Path) -> list[str]:
 
     original = Picture(read_picture(photo).pixels)  # pixels only: metadata weighs the same in every format
     coded = folder / f"{photo.stem}-{quality}{SUFFIX}"
-    coded.write_bytes(api.encode_picture(original, quality, codec))
+    with output(str(coded), overwrite=True) as file:
+        file.write(api.encode_picture(original, quality, codec))
     decoded = api.decode_picture(coded.read_bytes(), Limits())
     write_picture(coded.with_suffix(".png"), decoded)
     size = coded.stat().st_size
