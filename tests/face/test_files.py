@@ -134,9 +134,26 @@ def test_what_a_format_can_not_keep_is_said(tmp_path: Path, kodek: Kodek) -> Non
     assert result.err == f"kodek: {tmp_path / 'in.kdk'}: not kept: the colour profile.\n"
 
 
+def test_a_format_that_can_not_hold_it(tmp_path: Path, kodek: Kodek) -> None:
+    write_picture(tmp_path / "in.png", Picture(pixels(32, 32), pixels(32, 32, 1)[:, :, 0]))
+    assert kodek("encode", tmp_path / "in.png").code == 0
+    result = kodek("decode", tmp_path / "in.kdk", tmp_path / "out.jpg")
+    assert result.code == 6 and "transparency" in result.err and str(tmp_path / "out.jpg") in result.err
+    assert not (tmp_path / "out.jpg").exists()
+
+
 def test_encode_does_not_write_pictures(photo: Path, kodek: Kodek) -> None:
     result = kodek("encode", photo, photo.with_name("small.jpg"))
     assert result.code == 2 and not photo.with_name("small.jpg").exists()
+
+
+@pytest.mark.parametrize("size", [5, 1000, -1])
+def test_damaged_weights(photo: Path, models: Path, kodek: Kodek, size: int) -> None:
+    weights = photo.with_name("weights.safetensors")
+    weights.write_bytes((models / "tiny" / weights.name).read_bytes()[:size])
+    result = kodek("encode", photo, "--model", weights)
+    assert result.code == 5 and result.err.count("\n") == 1
+    assert not photo.with_suffix(".kdk").exists()
 
 
 def test_model_by_path(photo: Path, coded: Path, models: Path, kodek: Kodek) -> None:

@@ -82,7 +82,7 @@ def _decode(job: Job, suffix: str, strip: bool, force: bool, threads: int | None
         picture = decode_picture(data, limits, device)
     if strip:
         picture = picture.strip()
-    with output(job.target, force) as file:
+    with naming(job.target, "stdout"), output(job.target, force) as file:
         dropped = write_picture(file, picture, format)
     seconds = time.monotonic() - start
     return Done(

@@ -2,6 +2,8 @@
 
 from enum import IntEnum
 
+_OUT_OF_MEMORY = ("can't allocate memory", "out of memory")  # torch says it in a RuntimeError
+
 
 class Code(IntEnum):
     """Exit codes; docs/cli.md explains them."""
@@ -46,6 +48,7 @@ def describe(error: Exception, name: str = "") -> Failure:
 
 def _known(error: Exception) -> tuple[Code, str] | None:
     import typer
+    from safetensors import SafetensorError
 
     from kodek.codecs import errors as codec
     from kodek.datasets.errors import MediaError, MediaWriteError
@@ -53,7 +56,9 @@ def _known(error: Exception) -> tuple[Code, str] | None:
 
     if isinstance(error, typer.TyperException):
         return Code.USAGE, f"{' '.join(error.format_message().split()).rstrip('.')}."
-    if isinstance(error, MemoryError) or "can't allocate memory" in str(error):
+    if isinstance(error, SafetensorError):
+        return Code.NEEDS_OTHER, "The weights are damaged or cut off."
+    if isinstance(error, MemoryError) or any(sign in str(error) for sign in _OUT_OF_MEMORY):
         return Code.STREAM, "There is not enough memory for a picture of this size."
     if isinstance(error, OSError) and error.filename is None:  # print: all else names what it opens
         return Code.OUTPUT, f"The standard output can't be written: {error.strerror}."

@@ -70,12 +70,12 @@ def find_weights(source: str, header: ImageHeader) -> ModelEntry:
 
 
 @contextmanager
-def naming(source: str) -> Iterator[None]:
-    """Put the file's name in front of errors that don't know it."""
+def naming(path: str, standard: str = "stdin") -> Iterator[None]:
+    """Put the file's name in front of errors that don't know it; `standard` is that of "-"."""
     try:
         yield
     except Exception as error:
-        raise describe(error, input_name(source)) from error
+        raise describe(error, standard if path == STANDARD else path) from error
 
 
 @contextmanager
