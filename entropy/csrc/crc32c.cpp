@@ -39,7 +39,11 @@ std::uint64_t load64(const std::uint8_t* data) {
 }
 
 #if defined(KODEK_X86)
+#if defined(__clang__)
+#define KODEK_CRC_TARGET KODEK_TARGET("crc32")
+#else
 #define KODEK_CRC_TARGET KODEK_TARGET("sse4.2")
+#endif
 bool has_crc_instructions() { return cpu_has_sse42(); }
 KODEK_CRC_TARGET std::uint32_t step64(std::uint32_t crc, std::uint64_t word) {
   return static_cast<std::uint32_t>(_mm_crc32_u64(crc, word));

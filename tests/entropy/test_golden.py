@@ -3,6 +3,8 @@
 If a test here fails, files that exist no longer decode. Don't update the bytes: add a new profile.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 import pytest
 from kodek.entropy import AdaptiveModel, Decoder, Encoder, Tables
@@ -63,3 +65,109 @@ def test_the_decoder_reads_these_bytes(profile: int) -> None:
     assert decoder.peek(3) >= 5
     decoder.advance(5, 3, 3)
     decoder.finish()
+
+
+@pytest.mark.parametrize("profile", range(3))
+def test_the_specification_is_enough_to_read_them(profile: int) -> None:
+    decoder = SecondDecoder(bytes.fromhex(PAYLOADS[profile]), profile)
+    freqs = np.split(FREQS, [SIZES[0]])
+    tables = [Table(freqs[t].tolist(), int(OFFSETS[t]), int(SHIFTS[t])) for t in range(2)]
+    assert [decoder.symbol(tables[t], 12, True) for t in INDEX] == SYMBOLS.tolist()
+    assert [decoder.bits(32) for _ in range(3)] == RAW.tolist()
+    counts = [1] * 11
+    assert [decoder.adaptive(counts, 32, 65536) for _ in range(N)] == TOKENS.tolist()
+    assert [decoder.interval([0, 5, 8], 3) for _ in range(2)] == [0, 1]
+    assert decoder.finished()
+
+
+@dataclass
+class Table:
+    freqs: list[int]
+    offset: int
+    shift: int
+
+
+class SecondDecoder:
+    """Written from docs/entropy-coder.md alone: slow, and sharing no code with the first decoder."""
+
+    def __init__(self, payload: bytes, profile: int) -> None:
+        self.single = profile == 0
+        lanes = (1, 4, 32)[profile]
+        self.low, self.unit = (1 << 31, 4) if self.single else (1 << 16, 2)
+        self.initial = 0 if self.single else 1 << 16
+        self.adaptive_bits = 16 if self.single else 14
+
+        side, start, more = 0, 0, True
+        while more:
+            side |= (payload[start] & 127) << 7 * start
+            more = payload[start] >= 128
+            start += 1
+        end = len(payload) - side
+        coded, self.side = payload[start:end], int.from_bytes(payload[end:], "little")
+        self.side_left = 8 * side
+
+        n = len(coded)
+        if self.single:
+            states = n if n < 8 else 4 + n % 4
+            self.lanes = [int.from_bytes(coded[:states], "little")]
+        else:
+            states = 4 * lanes if n else 0
+            self.lanes = [int.from_bytes(coded[4 * i : 4 * i + 4], "little") for i in range(lanes)] if n else []
+            self.lanes = self.lanes or [self.initial] * lanes
+        size = self.unit
+        self.units = [int.from_bytes(coded[i : i + size], "little") for i in range(states, n, size)][::-1]
+        self.count = 0
+        if self.single:
+            self._refill(0)
+
+    def _refill(self, lane: int) -> None:
+        if self.lanes[lane] < self.low and (self.units or not self.single):
+            self.lanes[lane] = (self.lanes[lane] << 8 * self.unit) + self.units.pop()
+
+    def interval(self, starts: list[int], bits: int) -> int:
+        """Decodes the number of the interval; starts has one value more, 2^bits."""
+        lane = self.count % len(self.lanes)
+        x = self.lanes[lane]
+        slot = x % (1 << bits)
+        e = max(i for i in range(len(starts) - 1) if starts[i] <= slot)
+        self.lanes[lane] = (starts[e + 1] - starts[e]) * (x >> bits) + slot - starts[e]
+        self._refill(lane)
+        self.count += 1
+        return e
+
+    def bits(self, n: int) -> int:
+        value = self.side % (1 << n)
+        self.side >>= n
+        self.side_left -= n
+        return value
+
+    def symbol(self, table: Table, bits: int, escape: bool) -> int:
+        e = self.interval(_starts(table.freqs), bits)
+        value = table.offset + e
+        if escape and e == len(table.freqs) - 1:
+            zeros = 0
+            while self.bits(1) == 0:
+                zeros += 1
+            z = (1 << zeros) - 1 + self.bits(zeros)
+            value = table.offset - 1 - z // 2 if z % 2 else value + z // 2
+        return (value << table.shift) + self.bits(table.shift)
+
+    def adaptive(self, counts: list[int], increment: int, limit: int) -> int:
+        share, total = (1 << self.adaptive_bits) - len(counts), sum(counts)
+        below = _starts(counts)
+        s = self.interval([b * share // total + i for i, b in enumerate(below)], self.adaptive_bits)
+        counts[s] += increment
+        if sum(counts) > limit:
+            counts[:] = [(c + 1) // 2 for c in counts]
+        return s
+
+    def finished(self) -> bool:
+        home = all(x == self.initial for x in self.lanes)
+        return home and not self.units and 0 <= self.side_left < 8 and self.side == 0
+
+
+def _starts(freqs: list[int]) -> list[int]:
+    starts = [0]
+    for freq in freqs:
+        starts.append(starts[-1] + freq)
+    return starts
