@@ -18,9 +18,9 @@ echo "== types"
 (cd tests && mypy --config-file ../pyproject.toml -p kodek)
 
 echo "== C++ under address and undefined-behaviour sanitizers"
-cmake -S . -B build/fuzz -G Ninja -DKODEK_FUZZ=ON -DKODEK_WERROR=ON >/dev/null
-cmake --build build/fuzz >/dev/null
-build/fuzz/fuzz
+cmake -S . -B build/sanitized -G Ninja -DKODEK_FUZZ=ON -DKODEK_WERROR=ON >/dev/null
+cmake --build build/sanitized >/dev/null
+build/sanitized/fuzz
 
 echo "== tests"
 exec pytest "$@"
