@@ -41,17 +41,18 @@ class Run:
 
     def __init__(self, recipe: Recipe, data: str, out: Path, checkpoint: dict[str, Any] | None) -> None:
         self.recipe, self.data, self.out = recipe, data, out
-        if recipe.compile:
-            # without a C++ compiler, or for a graph that it can't take, training goes on uncompiled
-            torch._dynamo.config.suppress_errors = True
+        gpu = recipe.device != "cpu" and torch.cuda.is_available()
+        compiled = recipe.compile and can_compile("cuda" if gpu else "cpu")
         self.accelerator = Accelerator(
             cpu=recipe.device == "cpu",
             mixed_precision="no" if recipe.precision == "fp32" else recipe.precision,
-            dynamo_plugin=TorchDynamoPlugin(backend="inductor" if recipe.compile else "no", dynamic=False),  # type: ignore[arg-type]
+            dynamo_plugin=TorchDynamoPlugin(backend="inductor" if compiled else "no", dynamic=False),  # type: ignore[arg-type]
         )
         torch.manual_seed(recipe.seed)
         with self.accelerator.main_process_first():  # the first process decodes the data, the others find it
             self.task: Task = find_task(recipe.codec)(recipe, data, out, tracked)
+        if recipe.compile and not compiled:
+            self.task.notes.append("torch.compile does not work here (a C++ compiler?): training is not compiled.")
         self.position = Position(**checkpoint["position"]) if checkpoint else Position()
         self._load_weights(checkpoint)
         self.model = self.task.model.to(device=self.accelerator.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -222,6 +223,15 @@ class Run:
     def _how_to_resume(self) -> str:
         command = f"kodek train {self.recipe.codec} --out {shlex.quote(str(self.out))} --resume"
         return f"Stopped at step {self.position.trained} and saved; to go on: {command}"
+
+
+def can_compile(device: str) -> bool:
+    """Whether torch.compile works on this machine; on a CPU it needs a C++ compiler."""
+    try:
+        torch.compile(lambda x: x.sin() + 1)(torch.zeros(8, device=device))
+    except Exception:  # of dynamo, inductor, the compiler or the file system
+        return False
+    return True
 
 
 @torch.no_grad()

@@ -125,6 +125,17 @@ def test_a_folder_with_a_run_is_not_overwritten(photos: Path, recipe, tmp_path: 
     train(photos, tmp_path / "a", None, resume=True)  # what was refused left no trace
 
 
+def test_without_a_compiler_training_goes_on(
+    photos: Path, recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
+) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise RuntimeError("No working C++ compiler found")
+
+    monkeypatch.setattr(torch, "compile", fail)
+    assert train(photos, tmp_path / "a", recipe(compile=True, steps=1))["position"]["step"] == 1
+    assert "not compiled" in capsys.readouterr().err
+
+
 def test_a_place_that_can_not_be_written(photos: Path, recipe, tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(TrainError, match="file"):
