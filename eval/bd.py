@@ -63,12 +63,18 @@ def bd_rate(curve: Curve, anchor: Curve, interval: Interval = INTERVAL) -> float
     return 100 * (10 ** (float(difference) / (high - low)) - 1)
 
 
-def per_file(curves: Mapping[str, Curve], anchors: Mapping[str, Curve], interval: Interval = INTERVAL) -> PerFile:
-    """BD-rate of each file by itself, and their mean (nan where no file can be compared)."""
+def per_file(
+    curves: Mapping[str, Curve], anchors: Mapping[str, Curve], interval: Interval = INTERVAL, part: float = 1.0
+) -> PerFile:
+    """BD-rate of each file by itself, and their mean (nan where no file can be compared).
+
+    part: how much of the interval a file's curves must both cover; below 1, each file is compared over what they do.
+    """
     rates, missing = {}, []
     for name in sorted(curves.keys() & anchors.keys()):
-        if covers(curves[name], interval) and covers(anchors[name], interval):
-            rates[name] = bd_rate(curves[name], anchors[name], interval)
+        covered = _covered(curves[name], anchors[name], interval)
+        if covered is not None and covered[1] - covered[0] >= part * (interval[1] - interval[0]):
+            rates[name] = bd_rate(curves[name], anchors[name], covered)
         else:
             missing.append(name)
     mean = float(np.mean(list(rates.values()))) if rates else math.nan
@@ -78,6 +84,15 @@ def per_file(curves: Mapping[str, Curve], anchors: Mapping[str, Curve], interval
 def covers(curve: Curve, interval: Interval) -> bool:
     psnrs = [psnr for _, psnr in curve]
     return len(psnrs) > 1 and min(psnrs) <= interval[0] and max(psnrs) >= interval[1]
+
+
+def _covered(curve: Curve, anchor: Curve, interval: Interval) -> Interval | None:
+    """The part of the interval that both curves cover."""
+    if len(curve) < 2 or len(anchor) < 2:
+        return None
+    low = max(interval[0], *(min(psnr for _, psnr in c) for c in (curve, anchor)))
+    high = min(interval[1], *(max(psnr for _, psnr in c) for c in (curve, anchor)))
+    return (low, high) if low < high else None
 
 
 def common_interval(*curves: Curve) -> Interval:

@@ -28,6 +28,8 @@ from .estimate import within_bar
 from .metrics import psnr
 from .rows import Journal, Row, curves, key, mean_curve
 
+PART = 0.5  # of the interval that a picture's curves must cover to count in the last column of the table
+
 Progress = Callable[[int, int, str], None]  # done, of how many, what
 
 
@@ -109,7 +111,7 @@ def report(rows: Sequence[Row], interval: Interval = INTERVAL) -> str:
         lines.append("")
     if len(names) > 1:
         lines.append(f"BD-rate in % over {interval[0]:g} to {interval[1]:g} dB PSNR-RGB (pchip; negative: fewer bytes)")
-        lines.append(f"{'codec':<24}{'against':<24}{'mean curve':>11}{'per picture':>13}{'pictures':>10}")
+        lines.append(f"{'codec':<24}{'against':<24}{'mean curve':>11}{'per picture':>18}{'where covered':>18}")
         lines += [_comparison(a, b, means, single, interval) for b in names for a in names if a != b]
     return "\n".join(lines)
 
@@ -161,12 +163,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _comparison(name: str, other: str, means: Any, single: Any, interval: Interval) -> str:
     head = f"{name:<24}{other:<24}"
     pictures = per_file(single[name], single[other], interval)
+    partly = per_file(single[name], single[other], interval, part=PART)
     try:
         average = f"{bd_rate(*([point[1:] for point in means[n]] for n in (name, other)), interval):+.2f}"
     except EvalError as reason:
         return f"{head}  none: {reason}"
-    share = f"{len(pictures.rates)}/{len(pictures.rates) + len(pictures.missing)}"
-    return f"{head}{average:>11}{pictures.mean:>+13.2f}{share:>10}"
+    cells = (f"{p.mean:+.2f} ({len(p.rates)}/{len(p.rates) + len(p.missing)})" for p in (pictures, partly))
+    return f"{head}{average:>11}" + "".join(f"{cell:>18}" for cell in cells)
 
 
 def _with_bar(work: Callable[[Progress], tuple[list[Row], list[str]]]) -> tuple[list[Row], list[str]]:

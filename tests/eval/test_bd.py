@@ -77,6 +77,13 @@ def test_per_file_mean_names_what_it_misses() -> None:
     assert math.isnan(per_file({}, {}).mean)
 
 
+def test_per_file_over_a_part_of_the_interval() -> None:
+    tests = {"a": curve(0.4), "b": curve(0.3, low=30), "c": curve(0.3, low=34), "d": []}
+    result = per_file(tests, {name: curve(0.5) for name in "abcd"}, part=0.5)
+    assert result.rates == pytest.approx({"a": -20, "b": -40}), "30 to 36 dB is enough, 34 to 36 is not"
+    assert result.missing == ["c", "d"]
+
+
 def test_rate_at() -> None:
     assert rate_at(curve(0.5), 30) == pytest.approx(0.5)
     assert rate_at(curve(0.5), 31) == pytest.approx(0.5 * 2**0.25)
