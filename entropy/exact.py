@@ -134,7 +134,8 @@ class ExactSteps(nn.Module):
 class ExactConv2d(nn.Module):
     """Convolution of stride 1 on integer activations, rescaled to activation units with round-half-up.
 
-    Buffers: weight int32 [out, in/groups, k, k] in 2^-14, bias int64 [out] in 2^-26.
+    groups is 1 or the number of channels (depth-wise). Buffers: weight int32 [out, in/groups, k, k] in 2^-14,
+    bias int64 [out] in 2^-26.
     """
 
     def __init__(self, channels_in: int, channels_out: int, kernel: int, groups: int) -> None:
@@ -149,10 +150,12 @@ class ExactConv2d(nn.Module):
         if self._double is None or self._double[0].device != x.device:
             self._double = self.weight.double(), self.bias.double() + 2.0 ** (WEIGHT_BITS - 1)
         weight, bias = self._double
-        # cuDNN may choose Winograd or FFT, whose intermediate results are no integers
-        direct = torch.backends.cudnn.flags(enabled=False) if x.is_cuda else nullcontext()
-        with direct:
-            acc = F.conv2d(x, weight, bias, padding=weight.shape[-1] // 2, groups=self.groups)
+        if self.groups > 1:
+            acc = _depthwise(x, weight, bias)
+        else:
+            # cuDNN may choose Winograd or FFT, whose intermediate results are no integers
+            with torch.backends.cudnn.flags(enabled=False) if x.is_cuda else nullcontext():
+                acc = F.conv2d(x, weight, bias, padding=weight.shape[-1] // 2)
         return torch.floor(acc.mul_(2.0**-WEIGHT_BITS)).clamp_(-ACTIVATION_LIMIT, ACTIVATION_LIMIT)
 
     def quantise(self, conv: nn.Conv2d) -> None:
@@ -165,6 +168,17 @@ class ExactConv2d(nn.Module):
         """The largest |partial sum| that any input within the activation limit can reach."""
         weight = self.weight.long().abs().flatten(1).sum(1)
         return int((weight * ACTIVATION_LIMIT + self.bias.abs()).max()) + 2 ** (WEIGHT_BITS - 1)
+
+
+def _depthwise(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """Depth-wise convolution of float64, tap by tap: torch's own works channel by channel, several times slower."""
+    k, (h, w) = weight.shape[-1], x.shape[-2:]
+    padded = F.pad(x, (k // 2,) * 4)
+    acc = bias[:, None, None].expand_as(x).clone()
+    for row in range(k):
+        for column in range(k):
+            acc.addcmul_(padded[:, :, row : row + h, column : column + w], weight[:, :, row, column, None])
+    return acc
 
 
 @torch.no_grad()
