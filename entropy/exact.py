@@ -117,6 +117,8 @@ class ExactSteps(nn.Module):
     forward: position, int in [0, 255] -> float64 integers [1, channels, 1, 1] in units of 2^-bits.
     """
 
+    table: Tensor
+
     def __init__(self, channels: int, bits: int) -> None:
         super().__init__()
         self.bits = bits
@@ -137,6 +139,9 @@ class ExactConv2d(nn.Module):
     groups is 1 or the number of channels (depth-wise). Buffers: weight int32 [out, in/groups, k, k] in 2^-14,
     bias int64 [out] in 2^-26.
     """
+
+    weight: Tensor
+    bias: Tensor
 
     def __init__(self, channels_in: int, channels_out: int, kernel: int, groups: int) -> None:
         super().__init__()

@@ -305,7 +305,7 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.job:
         return _run_job(json.loads(arguments.job))
-    sizes = [tuple(map(int, size.split("x")))[::-1] for size in arguments.sizes.split(",")]
+    sizes = [(int(h), int(w)) for w, h in (size.split("x") for size in arguments.sizes.split(","))]
     model = arguments.model or newest("image-hyperprior").name
     results = prove(model, sizes)
     count = len(sizes) * len(POSITIONS)

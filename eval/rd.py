@@ -67,7 +67,7 @@ def run(
     journal = Journal(out)
     wanted: list[Row] = []
     problems = []
-    images = find_images(data)
+    images: Sequence[Path | Picture] = find_images(data)
     total = len(images) * sum(len(codec.settings) for codec in codecs)
     done = 0
     for number, image in enumerate(images):
@@ -164,8 +164,9 @@ def _comparison(name: str, other: str, means: Any, single: Any, interval: Interv
     head = f"{name:<24}{other:<24}"
     pictures = per_file(single[name], single[other], interval)
     partly = per_file(single[name], single[other], interval, part=PART)
+    curve, reference = ([point[1:] for point in means[codec]] for codec in (name, other))
     try:
-        average = f"{bd_rate(*([point[1:] for point in means[n]] for n in (name, other)), interval):+.2f}"
+        average = f"{bd_rate(curve, reference, interval):+.2f}"
     except EvalError as reason:
         return f"{head}  none: {reason}"
     cells = (f"{p.mean:+.2f} ({len(p.rates)}/{len(p.rates) + len(p.missing)})" for p in (pictures, partly))

@@ -92,10 +92,10 @@ def hold_out(groups: Sequence[str], named: Collection[str]) -> set[int]:
     return {i for i, group in enumerate(groups) if group in picked}
 
 
-def _paths(sources: Sequence[Path] | Sequence[Picture]) -> Sequence[Path | None]:
-    """Paths, or as many times None for pictures that have none."""
+def _paths(sources: Sequence[Source]) -> Sequence[Path | None]:
+    """Paths, or as many times None for pictures that have none (and need not be made for this)."""
     if isinstance(sources, list):
-        return sources
+        return [source if isinstance(source, Path) else None for source in sources]
     return [None] * len(sources)
 
 

@@ -10,7 +10,8 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F
 from kodek.codecs.image.hyperprior import PATCH, Hyperprior
-from torch import Tensor
+from kodek.entropy.exact import Steps
+from torch import Tensor, nn
 
 
 @torch.no_grad()
@@ -42,16 +43,19 @@ def initialise(model: Hyperprior, images: Tensor, lambdas: tuple[float, float]) 
         conv.bias.zero_()
 
     prior = model.prior
-    knots = prior.gain.knots.shape[0]
+    gain, inverse, scale = prior.gain, prior.inverse_gain, prior.scale
+    assert isinstance(gain, Steps) and isinstance(inverse, Steps) and isinstance(scale, Steps)
+    knots = gain.knots.shape[0]
     low, high = torch.tensor(lambdas).log()
     trade_off = (low + (high - low) * torch.linspace(0, 1, knots)).exp()
     step_size = (18 / (torch.log(torch.tensor(2.0)) * trade_off * 255**2)).sqrt()
     log_gain = (root2[None] / step_size[:, None]).log()
-    prior.gain.knots.copy_(log_gain)
-    prior.inverse_gain.knots.copy_(-log_gain)
+    gain.knots.copy_(log_gain)
+    inverse.knots.copy_(-log_gain)
     model.synthesis.inverse_gain.knots.copy_(-log_gain)
-    prior.scale.knots.copy_(log_gain / torch.log(torch.tensor(2.0)))
+    scale.knots.copy_(log_gain / torch.log(torch.tensor(2.0)))
     for head in (prior.head0, prior.head1):
+        assert isinstance(head, nn.Conv2d) and head.bias is not None
         head.weight.zero_()
         head.bias.copy_(torch.cat((torch.zeros(latents), root2.log2())))
 

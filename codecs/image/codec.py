@@ -11,6 +11,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -29,6 +30,8 @@ TILE = 128  # latents: 2048 pixels
 STRIP = 64  # rows of latents that a transform handles at once
 HALO = 4  # rows of latents around a strip that its result depends on
 SMALL = 32768  # symbols; below, the one-lane profile with 16-bit tables is smaller and as fast
+
+M = TypeVar("M", bound=torch.nn.Module)
 
 DECODING = ("prior.", "synthesis.", "tables.", "positions")  # the tensors that a generation id names
 
@@ -81,7 +84,7 @@ class ImageCodec:
             part = features[:, :, *tile].contiguous()
             coder = SymbolEncoder(self.tables[profile], profile)
             coder.hash = running
-            self.prior.code(coder, position, part.shape[-2:], part * gain, self.hyper_analysis(part, t))
+            self.prior.code(coder, position, _size(part), part * gain, self.hyper_analysis(part, t))
             payloads.append(coder.finish())
             running = coder.hash
         return payloads, running
@@ -113,13 +116,12 @@ class ImageCodec:
         areas = list(tiles((h, w)))
         if len(areas) != len(payloads):
             raise StreamError(f"{len(payloads)} payloads for a picture of {len(areas)} tiles")
-        channels = self.prior.gain.table.shape[1]
-        y_hat = torch.empty((1, channels, h, w), dtype=torch.int32, device=self.device)
+        y_hat = torch.empty((1, self.config.latents, h, w), dtype=torch.int32, device=self.device)
         for area, payload in zip(areas, payloads, strict=True):
             coder = SymbolDecoder(payload, self.tables[profile], profile)
             coder.hash = running
             target = y_hat[:, :, *area]
-            target.copy_(self.prior.code(coder, position, target.shape[-2:], None, None))
+            target.copy_(self.prior.code(coder, position, _size(target), None, None))
             coder.finish()
             running = coder.hash
         return y_hat, running
@@ -177,16 +179,19 @@ def generation_id(config: Config, tensors: dict[str, Tensor]) -> bytes:
     return digest.digest()[:8]
 
 
+def _size(x: Tensor) -> tuple[int, int]:
+    return x.shape[-2], x.shape[-1]
+
+
 def _group(tensors: dict[str, Tensor], prefix: str) -> dict[str, np.ndarray]:
     return {k.removeprefix(prefix): v.numpy() for k, v in tensors.items() if k.startswith(prefix)}
 
 
-def _fill(module: torch.nn.Module, tensors: dict[str, Tensor], prefix: str) -> torch.nn.Module:
+def _fill(module: M, tensors: dict[str, Tensor], prefix: str) -> M:
     module.load_state_dict({k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)})
     return module.eval().requires_grad_(False)
 
 
-def _transform(
-    module: torch.nn.Module, tensors: dict[str, Tensor], prefix: str, device: torch.device
-) -> torch.nn.Module:
-    return _fill(module, tensors, prefix).to(device=device, memory_format=torch.channels_last)
+def _transform(module: M, tensors: dict[str, Tensor], prefix: str, device: torch.device) -> M:
+    # torch's stubs don't know that modules take a memory format
+    return _fill(module, tensors, prefix).to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]

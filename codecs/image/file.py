@@ -14,11 +14,12 @@ from torch import Tensor
 
 from ..container import Chunk, ChunkKind, ImageHeader, Limits, read, write
 from ..errors import DamagedError, MismatchError
+from ..header import Mode
 from ..zoo import by_generation
 from .alpha import decode_alpha, encode_alpha
 from .codec import ImageCodec
 
-MODES = {1: "L", 3: "RGB", 4: "CMYK"}
+MODES: dict[int, Mode] = {1: "L", 3: "RGB", 4: "CMYK"}
 METADATA = {"icc": ChunkKind.ICC, "exif": ChunkKind.EXIF, "xmp": ChunkKind.XMP}
 
 
@@ -60,9 +61,9 @@ def encode_image(
         width=pixels.shape[1],
         height=pixels.shape[0],
         mode=MODES[pixels.shape[2]],
-        depth=8 * pixels.itemsize,
+        depth=8 if pixels.itemsize == 1 else 16,
         position=round(quality * 2.55),
-        profile=codec.profile_for(pixels.shape[:2]),
+        profile=codec.profile_for((pixels.shape[0], pixels.shape[1])),
         symbol_hash=0,
     )
     chunks: list[Chunk] = []

@@ -222,4 +222,5 @@ class Hyperprior(nn.Module):
         z = self.hyper_analysis(features, t)
         estimator = Estimator(self.training)
         y_hat = self.prior.code(estimator, t, features.shape[-2:], features * self.prior.gain(t), z)
+        assert isinstance(estimator.bits, Tensor)
         return self.synthesis(y_hat, t), estimator.bits
