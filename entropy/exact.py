@@ -83,10 +83,10 @@ class Exact:
 
     def rescale(self, x: Tensor, bits: int, limit: int = ACTIVATION_LIMIT) -> Tensor:
         """floor(x / 2^bits + 1/2), clamped to +-limit."""
-        return torch.floor((x + 2.0 ** (bits - 1)) * 2.0**-bits).clamp_(-limit, limit)
+        return (x + 2.0 ** (bits - 1)).mul_(2.0**-bits).floor_().clamp_(-limit, limit)
 
     def leaky_relu(self, x: Tensor) -> Tensor:
-        return torch.maximum(x, torch.floor(x * 0.125)).clamp_(-ACTIVATION_LIMIT, ACTIVATION_LIMIT)
+        return torch.maximum(x, (x * 0.125).floor_()).clamp_(-ACTIVATION_LIMIT, ACTIVATION_LIMIT)
 
     def constant(self, value: float, bits: int) -> float:
         return float(round(value * 2**bits))
@@ -161,7 +161,7 @@ class ExactConv2d(nn.Module):
             # cuDNN may choose Winograd or FFT, whose intermediate results are no integers
             with torch.backends.cudnn.flags(enabled=False) if x.is_cuda else nullcontext():
                 acc = F.conv2d(x, weight, bias, padding=weight.shape[-1] // 2)
-        return torch.floor(acc.mul_(2.0**-WEIGHT_BITS)).clamp_(-ACTIVATION_LIMIT, ACTIVATION_LIMIT)
+        return acc.mul_(2.0**-WEIGHT_BITS).floor_().clamp_(-ACTIVATION_LIMIT, ACTIVATION_LIMIT)
 
     def quantise(self, conv: nn.Conv2d) -> None:
         self.weight.copy_(torch.round(conv.weight.double() * 2**WEIGHT_BITS))

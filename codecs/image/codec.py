@@ -24,6 +24,7 @@ from safetensors import safe_open
 from torch import Tensor
 
 from ..errors import DamagedError
+from ..layers import fuse
 from .hyperprior import STRIDE, Analysis, Config, HyperAnalysis, Prior, Synthesis
 
 TILE = 128  # latents: 2048 pixels
@@ -194,4 +195,7 @@ def _fill(module: M, tensors: dict[str, Tensor], prefix: str) -> M:
 
 def _transform(module: M, tensors: dict[str, Tensor], prefix: str, device: torch.device) -> M:
     # torch's stubs don't know that modules take a memory format
-    return _fill(module, tensors, prefix).to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    _fill(module, tensors, prefix).to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    if device.type == "cpu":
+        fuse(module)
+    return module

@@ -176,9 +176,9 @@ class Prior(nn.Module):
         even: Tensor,
     ) -> Tensor:
         a = self.arithmetic
-        mean = a.rescale(mean * gain, ACTIVATION_BITS + GAIN_BITS - LATENT_BITS, LATENT_LIMIT)
+        mean = a.rescale(pack(mean, even) * pack(gain, even), ACTIVATION_BITS + GAIN_BITS - LATENT_BITS, LATENT_LIMIT)
         values = None if y is None else pack(y, even)
-        return coder.code(values, pack(mean, even), pack(table_index(a, index + scale), even))
+        return coder.code(values, mean, table_index(a, pack(index, even) + pack(scale, even)))
 
 
 def table_index(a: Arithmetic, log_scale: Tensor) -> Tensor:

@@ -10,6 +10,7 @@ from kodek.codecs.image import codec as codec_module
 from kodek.codecs.image.codec import ImageCodec, in_strips, tiles
 from kodek.codecs.image.file import decode_image, encode_image
 from kodek.codecs.image.hyperprior import Config, Hyperprior, Prior, checkerboard, pack, unpack
+from kodek.codecs.layers import DepthConvBlock, FusedDepthConvBlock, fuse
 from kodek.entropy import StreamError, gaussian_tables
 from kodek.entropy.coder import SCALES, Estimator, SymbolDecoder, SymbolEncoder, gaussian_bits
 from kodek.entropy.exact import Exact, ExactConv2d, prove_bounds, quantise
@@ -174,3 +175,18 @@ def test_weights_that_are_not_their_generation_are_refused(tmp_path):
     target.write_bytes(data)
     with pytest.raises(DamagedError):
         ImageCodec.load(target)
+
+
+def test_fused_blocks_are_the_trained_ones():
+    torch.manual_seed(0)
+    block = DepthConvBlock(8)
+    for parameter in block.parameters():
+        torch.nn.init.normal_(parameter, std=0.3)
+    net = torch.nn.Sequential(block).to(memory_format=torch.channels_last)
+    x = torch.randn(1, 8, 9, 7).contiguous(memory_format=torch.channels_last)
+    with torch.inference_mode():
+        expected = net(x)
+        fuse(net)
+        assert torch.allclose(net(x), expected, rtol=1e-3, atol=1e-4)
+    if torch.backends.mkldnn.is_available():
+        assert isinstance(net[0], FusedDepthConvBlock)
