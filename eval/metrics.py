@@ -40,7 +40,7 @@ def ms_ssim(a: Samples, b: Samples, peak: float | None = None) -> float:
     Wang, Simoncelli & Bovik 2003, five scales, 11 x 11 Gaussian window of deviation 1.5, by torchmetrics.
 
     Raises:
-        EvalError: the shapes differ, a side is below 176 pixels, or torchmetrics is not installed.
+        EvalError: the shapes differ, or a side is below 176 pixels.
     """
     first, second, peak = _prepare(a, b, peak)
     if first.ndim == 3:
@@ -50,11 +50,9 @@ def ms_ssim(a: Samples, b: Samples, peak: float | None = None) -> float:
     import torch
     from kodek.datasets.compat import install
 
-    install()  # torchmetrics imports torchvision
-    try:
-        from torchmetrics.functional.image import multiscale_structural_similarity_index_measure
-    except ModuleNotFoundError as error:
-        raise EvalError("MS-SSIM needs torchmetrics: pip install 'kodek[eval]'.") from error
+    install()  # torchmetrics imports torchvision, where there is one
+    from torchmetrics.functional.image import multiscale_structural_similarity_index_measure
+
     planes = [torch.from_numpy(np.asarray(x / peak, np.float32)) for x in (first, second)]
     with torch.inference_mode():
         return float(multiscale_structural_similarity_index_measure(planes[0], planes[1], data_range=1.0))

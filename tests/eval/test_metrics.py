@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -49,7 +48,6 @@ def test_small_pictures_have_no_ms_ssim() -> None:
         ms_ssim(picture(175, 300), picture(175, 300))
 
 
-@pytest.mark.skipif(find_spec("torchmetrics") is None, reason="torchmetrics is not installed")
 def test_ms_ssim() -> None:
     y, x = np.mgrid[:176, :180]
     a = np.stack([127 + 60 * np.sin(x / (5 + c)) + 60 * np.cos(y / 7) for c in range(3)], -1).astype(np.uint8)
