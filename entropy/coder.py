@@ -88,10 +88,11 @@ class SymbolEncoder:
     The result is rebuilt from the symbol that was coded, clamped to int16, exactly as the decoder will.
     """
 
-    def __init__(self, tables: Tables, profile: int) -> None:
+    def __init__(self, tables: Tables, profile: int, running: int = 0) -> None:
+        """running: the symbol hash so far, which `hash` continues."""
         self._encoder = Encoder(profile)
         self._tables = tables
-        self.hash = 0
+        self.hash = running
 
     def code(self, values: Tensor | None, mean: Tensor, index: Tensor) -> Tensor:
         assert values is not None
@@ -110,10 +111,11 @@ class SymbolEncoder:
 class SymbolDecoder:
     """Pops what `SymbolEncoder` pushed. Raises StreamError on damage, at the latest in `finish`."""
 
-    def __init__(self, payload: bytes, tables: Tables, profile: int) -> None:
+    def __init__(self, payload: bytes, tables: Tables, profile: int, running: int = 0) -> None:
+        """running: the symbol hash so far, which `hash` continues."""
         self._decoder = Decoder(payload, profile)
         self._tables = tables
-        self.hash = 0
+        self.hash = running
 
     def code(self, values: Tensor | None, mean: Tensor, index: Tensor) -> Tensor:
         assert values is None

@@ -52,8 +52,6 @@ class Arithmetic(Protocol):
 class Float:
     """Differentiable arithmetic for training; units are real numbers, so rescaling does nothing."""
 
-    exact = False
-
     def conv(self, channels_in: int, channels_out: int, kernel: int = 1, groups: int = 1) -> nn.Module:
         return nn.Conv2d(channels_in, channels_out, kernel, padding=kernel // 2, groups=groups)
 
@@ -72,8 +70,6 @@ class Float:
 
 class Exact:
     """Integers in float64. Every operation here is exact, so its result is the same on every machine."""
-
-    exact = True
 
     def conv(self, channels_in: int, channels_out: int, kernel: int = 1, groups: int = 1) -> nn.Module:
         return ExactConv2d(channels_in, channels_out, kernel, groups)

@@ -57,8 +57,7 @@ def estimated_bytes(codec: ImageCodec, data: bytes) -> float:
     areas = tiles((-(-header.height // STRIDE), -(-header.width // STRIDE)))
     bits, running = 0.0, header.seed
     for area, payload in zip(areas, payloads, strict=True):
-        coder = EstimatingDecoder(payload, codec.tables[header.profile], header.profile)
-        coder.hash = running
+        coder = EstimatingDecoder(payload, codec.tables[header.profile], header.profile, running)
         size = area[0].stop - area[0].start, area[1].stop - area[1].start
         prior.code(coder, header.position, size, None, None)
         coder.finish()

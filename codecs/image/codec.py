@@ -83,8 +83,7 @@ class ImageCodec:
         payloads = []
         for tile in tiles(features.shape[-2:]):
             part = features[:, :, *tile].contiguous()
-            coder = SymbolEncoder(self.tables[profile], profile)
-            coder.hash = running
+            coder = SymbolEncoder(self.tables[profile], profile, running)
             self.prior.code(coder, position, _size(part), part * gain, self.hyper_analysis(part, t))
             payloads.append(coder.finish())
             running = coder.hash
@@ -119,8 +118,7 @@ class ImageCodec:
             raise StreamError(f"{len(payloads)} payloads for a picture of {len(areas)} tiles")
         y_hat = torch.empty((1, self.config.latents, h, w), dtype=torch.int32, device=self.device)
         for area, payload in zip(areas, payloads, strict=True):
-            coder = SymbolDecoder(payload, self.tables[profile], profile)
-            coder.hash = running
+            coder = SymbolDecoder(payload, self.tables[profile], profile, running)
             target = y_hat[:, :, *area]
             target.copy_(self.prior.code(coder, position, _size(target), None, None))
             coder.finish()
