@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from . import compare, decode, demo, encode, info, models, train, verify
+from . import compare, decode, demo, encode, eval, info, models, train, verify
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 for _command in (
@@ -17,9 +17,11 @@ for _command in (
     models.models,
     train.train,
     train.export,
+    eval.measures,
     demo.demo,
 ):
     app.command()(_command)
+app.command("eval")(eval.evaluate)
 
 
 def _version(wanted: bool) -> None:

@@ -52,6 +52,7 @@ def _known(error: Exception) -> tuple[Code, str] | None:
 
     from kodek.codecs import errors as codec
     from kodek.datasets.errors import MediaError, MediaWriteError
+    from kodek.eval.errors import EvalError, Unavailable
     from kodek.train.errors import TrainError
 
     if isinstance(error, typer.TyperException):
@@ -66,6 +67,8 @@ def _known(error: Exception) -> tuple[Code, str] | None:
         (MediaWriteError, Code.OUTPUT),
         (MediaError, Code.INPUT),
         (TrainError, Code.INPUT),
+        (Unavailable, Code.NEEDS_OTHER),
+        (EvalError, Code.INPUT),
         (codec.UnknownModelError, Code.NEEDS_OTHER),
         (codec.VersionError, Code.NEEDS_OTHER),
         (codec.MismatchError, Code.DIFFERENCE),

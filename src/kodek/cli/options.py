@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 _COUNT = re.compile(r"(\d+(?:\.\d+)?)([kMG]?)")
+_INTERVAL = re.compile(r"(\d+(?:\.\d+)?)-(\d+(?:\.\d+)?)")
 _UNITS = {"": 1, "k": 1_000, "M": 1_000_000, "G": 1_000_000_000}
 _DEVICE = re.compile(r"[a-z]+(:\d+)?")
 
@@ -26,6 +27,16 @@ def parse_device(text: str) -> str:
     return text
 
 
+def parse_interval(text: object) -> tuple[float, float]:
+    """``"28-36"`` -> (28, 36)."""
+    match = _INTERVAL.fullmatch(str(text))
+    low, high = (float(match[1]), float(match[2])) if match else (0.0, 0.0)
+    if not low < high:
+        raise typer.BadParameter(f"'{text}' is not an interval such as 28-36.")
+    return low, high
+
+
+DEFAULT_INTERVAL = (28.0, 36.0)
 DEFAULT_QUALITY = 50.0
 DEFAULT_MAX_PIXELS = 200_000_000
 
@@ -48,6 +59,12 @@ MaxPixels = Annotated[
         metavar="COUNT",
         show_default="200M",
         help="Refuse larger pictures before they are decoded, such as 24M.",
+    ),
+]
+Interval = Annotated[
+    tuple,
+    typer.Option(
+        "--interval", parser=parse_interval, metavar="LOW-HIGH", show_default="28-36", help="Of the BD-rate, in dB."
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]

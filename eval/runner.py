@@ -1,0 +1,256 @@
+"""An evaluation: every codec at each of its settings over every file, in two passes.
+
+First quality: files are coded, decoded and measured by one process a core, each on one thread. Then timings: in series,
+with nothing beside, each codec in a process of its own. All that is measured is written at once, and a run into the
+same folder goes on where an earlier one stopped: a row is done if its codec has the versions of now and it has the
+measures that are asked for.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import shlex
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from kodek.datasets import MediaError, atomic_write
+
+from . import worker
+from .codec import Codec
+from .data import Data
+from .errors import EvalError, Unavailable
+from .lineup import ORIGINAL
+from .measures import Meter, find_meter
+from .processes import each
+from .results import ROWS, RUN, STREAMS, TIMINGS
+from .rows import Journal, Row
+from .sample import Media
+from .worker import Job
+
+Progress = Callable[[str, int, int, str], None]  # pass, done, of how many, what
+
+# quick ones, without networks
+DEFAULT_MEASURES = {
+    Media.IMAGE: ("psnr", "ssim", "ms-ssim"),
+    Media.AUDIO: ("si-sdr", "mel", "stoi"),
+    Media.VIDEO: ("psnr", "ssim", "vmaf", "xpsnr"),
+}
+
+
+@dataclass
+class Outcome:
+    """What a run could not do. unavailable: codec or measure -> why; unreadable: file -> why; errors: rows."""
+
+    unavailable: dict[str, str] = field(default_factory=dict)
+    unreadable: dict[str, str] = field(default_factory=dict)
+    errors: list[Row] = field(default_factory=list)
+
+
+class Run:
+    """One call of the evaluation into the folder `out`.
+
+    codecs: names as `lineup.codec` takes them; meters: names of `measures.meters`. jobs: processes of the first pass
+    (default: one a core). timed: how many files the second pass times (None: all). device: of kodek's networks.
+    Raises EvalError and MediaError for what is wrong with the request itself, before anything is measured.
+    """
+
+    def __init__(
+        self,
+        data: Data,
+        out: Path,
+        codecs: Sequence[str],
+        meters: Sequence[str],
+        jobs: int | None = None,
+        timed: int | None = None,
+        device: str = "cpu",
+    ) -> None:
+        self.data, self.out, self.device = data, out, device
+        self.jobs = jobs or os.cpu_count() or 1
+        self.timed = len(data.names) if timed is None else min(timed, len(data.names))
+        self.outcome = Outcome()
+        self.started = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        self.meters = self._available_meters(meters)
+        self.codecs = self._available_codecs(codecs)
+        if not self.codecs:
+            raise EvalError("There is no codec to measure: " + "; ".join(self.outcome.unavailable.values()))
+
+    def __call__(self, progress: Progress) -> Outcome:
+        self.out.mkdir(parents=True, exist_ok=True)
+        self._describe()
+        self._quality(progress)
+        self._timings(progress)
+        self._describe(time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()))
+        return self.outcome
+
+    def _available_meters(self, names: Sequence[str]) -> dict[str, Meter]:
+        found = {name: find_meter(name) for name in names}
+        for name, meter in found.items():
+            if self.data.media not in meter.media:
+                raise EvalError(f"{name} does not measure {self.data.media}, which is what {self.data.spec} holds.")
+        return {name: found[name] for name, reason in self._inspect(worker.load_meter, names) if reason is None}
+
+    def _available_codecs(self, specs: Sequence[str]) -> dict[str, Codec]:
+        found = dict(self._inspect(worker.describe_codec, specs))
+        for spec, codec in found.items():
+            if codec.media is not self.data.media:
+                raise EvalError(f"{spec} does not code {self.data.media}, which is what {self.data.spec} holds.")
+        return found
+
+    def _inspect(self, look: Callable[[str], Any], names: Sequence[str]) -> Iterator[tuple[str, Any]]:
+        """What `look` finds in another process, which may load networks; what is not available is kept out."""
+        for name, result in each(look, list(dict.fromkeys(names)), 1, self._start(1)):
+            if isinstance(result, Unavailable):
+                self.outcome.unavailable[name] = str(result)
+            elif isinstance(result, Exception):
+                raise result
+            else:
+                yield name, result
+
+    def _start(self, threads: int | None) -> worker.Start:
+        return worker.Start(self.data.spec, self.data.media, self.data.limit, threads, self.device)
+
+    def _describe(self, finished: str | None = None) -> None:
+        """`run.json`: the request, what it was measured with, and what was missing."""
+        media = self.data.media
+        described = {
+            "command": shlex.join(["kodek", *sys.argv[1:]]),
+            "data": self.data.spec,
+            "files": len(self.data.names),
+            "media": str(media),
+            "started": self.started,
+            "finished": finished,
+            "codecs": {
+                codec.name: {"settings": codec.settings, "versions": codec.versions, "about": codec.about}
+                for codec in self.codecs.values()
+            },
+            "meters": {
+                name: {
+                    "versions": _versions(meter.packages),
+                    "judge": meter.judge,
+                    "task": meter.task,
+                    "source": meter.source,
+                }
+                for name, meter in self.meters.items()
+            },
+            "unavailable": self.outcome.unavailable,
+            "unreadable": self.outcome.unreadable,
+            "environment": {
+                "python": platform.python_version(),
+                "platform": platform.platform(),
+                "processor": _processor(),
+                "cores": os.cpu_count(),
+                "packages": _versions(("kodek", "numpy", "torch", "torchmetrics", "pillow", "bjontegaard", "scipy")),
+            },
+        }
+        with atomic_write(self.out / RUN) as file:
+            file.write(json.dumps(described, indent=1).encode())
+
+    def _quality(self, progress: Progress) -> None:
+        journal = Journal(self.out / ROWS)
+        wanted = [job for file in self.data.names for job in self._jobs_of(file)]
+        todo = [todo for job in wanted if (todo := self._missing(job, journal)) is not None]
+        done = len(wanted) - len(todo)
+        for job, result in each(worker.measure, todo, self.jobs, self._start(1)):
+            done += 1
+            progress("quality", done, len(wanted), f"{job.file} {job.name} {job.setting:g}")
+            if isinstance(result, MediaError):
+                self.outcome.unreadable[job.file] = str(result)
+            elif isinstance(result, Exception):
+                journal.add(self._died(job, result))
+            else:
+                journal.add(self._merged(result, journal))
+        keys = [(job.name, job.setting, job.file) for job in wanted]
+        journal.finish(keys)
+        rows = (journal.rows.get(key) for key in keys)
+        self.outcome.errors = [row for row in rows if row is not None and "error" in row]
+
+    def _timings(self, progress: Progress) -> None:
+        """Files are spread over the data; a codec that failed on one is not timed there."""
+        journal = Journal(self.out / TIMINGS)
+        failed = {(row["codec"], row["setting"], row["file"]) for row in self.outcome.errors}
+        names = [name for name in self.data.names if name not in self.outcome.unreadable]
+        files = [names[number * len(names) // self.timed] for number in range(self.timed)] if names else []
+        todo: dict[str, list[Job]] = {}
+        order = []
+        for spec, codec in self.codecs.items():
+            for file in files:
+                for job in self._jobs(spec, codec, file):
+                    key = job.name, job.setting, file
+                    order.append(key)
+                    row = journal.rows.get(key)
+                    if key not in failed and (row is None or row["versions"] != codec.versions):
+                        todo.setdefault(spec, []).append(job)
+        done = len(order) - sum(map(len, todo.values()))
+        for jobs in todo.values():
+            for job, result in each(worker.timing, jobs, 1, self._start(None)):
+                done += 1
+                progress("timings", done, len(order), f"{job.file} {job.name} {job.setting:g}")
+                if not isinstance(result, Exception):
+                    journal.add(result)
+        journal.finish(order)
+
+    def _jobs_of(self, file: str) -> Iterator[Job]:
+        """Of one file, one after the other, so that a process reads it once."""
+        tasks = tuple(name for name, meter in self.meters.items() if meter.task)
+        if tasks:
+            yield Job(ORIGINAL, ORIGINAL, 0.0, file, tasks, self.out, False)
+        for spec, codec in self.codecs.items():
+            yield from self._jobs(spec, codec, file)
+
+    def _jobs(self, spec: str, codec: Codec, file: str) -> Iterator[Job]:
+        for setting in codec.settings:
+            stream = self.out / STREAMS / codec.name / f"{setting:g}" / f"{file}{codec.suffix}"
+            yield Job(spec, codec.name, float(setting), file, tuple(self.meters), stream, False)
+
+    def _missing(self, job: Job, journal: Journal) -> Job | None:
+        """What is left to do of a job after earlier runs."""
+        row = journal.rows.get((job.name, job.setting, job.file))
+        versions = {} if job.codec == ORIGINAL else self.codecs[job.codec].versions
+        if row is None or "error" in row or row["versions"] != versions:
+            return job
+        known = {*row["measures"], *row.get("failed", {})}
+        missing = tuple(
+            name for name in job.meters if not known & {name, *(measure.name for measure in self.meters[name].measures)}
+        )
+        return replace(job, meters=missing, kept=True) if missing else None
+
+    def _merged(self, row: Row, journal: Journal) -> Row:
+        """A row with the measures that an earlier run found for the same file of the same codec."""
+        old = journal.rows.get((row["codec"], row["setting"], row["file"]))
+        if old is None or "error" in row or "error" in old or old["versions"] != row["versions"]:
+            return row
+        known = {name: value for name, value in old["measures"].items() if name not in row["measures"]}
+        failed = {**old.get("failed", {}), **row.get("failed", {})}
+        return {**row, "measures": known | row["measures"], **({"failed": failed} if failed else {})}
+
+    def _died(self, job: Job, error: Exception) -> Row:
+        """The row of a file that took its process along, as when the memory was not enough."""
+        versions = {} if job.codec == ORIGINAL else self.codecs[job.codec].versions
+        row: Row = {"codec": job.name, "setting": job.setting, "file": job.file, "media": str(self.data.media)}
+        return row | {"versions": versions, "error": str(error)}
+
+
+def _versions(packages: Sequence[str]) -> dict[str, str]:
+    found = {}
+    for name in packages:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _processor() -> str:
+    """The model of the CPU where Linux names it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor()
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
