@@ -97,7 +97,7 @@ class Results:
             if path.is_dir():
                 if (path / TIMINGS).exists():
                     timings |= {key(row): row for row in read_rows(path / TIMINGS)}
-                folders.append(Folder(path, _run(path / RUN)))
+                folders.append(Folder(path, read_run(path)))
         return cls(list(rows.values()), list(timings.values()), folders, ", ".join(map(str, paths)))
 
     @cached_property
@@ -207,7 +207,9 @@ class Results:
         return self._cache[measure]
 
 
-def _run(path: Path) -> dict[str, Any]:
+def read_run(folder: Path) -> dict[str, Any]:
+    """What a run says about itself; {} where there was none. Raises EvalError."""
+    path = folder / RUN
     try:
         return json.loads(path.read_text("utf-8"))
     except FileNotFoundError:

@@ -29,7 +29,7 @@ from .errors import EvalError, Unavailable
 from .lineup import ORIGINAL
 from .measures import Meter, find_meter
 from .processes import each
-from .results import ROWS, RUN, STREAMS, TIMINGS
+from .results import ROWS, RUN, STREAMS, TIMINGS, read_run
 from .rows import Journal, Row
 from .sample import Media
 from .worker import Job
@@ -75,7 +75,11 @@ class Run:
         self.jobs = jobs or os.cpu_count() or 1
         self.timed = len(data.names) if timed is None else min(timed, len(data.names))
         self.outcome = Outcome()
-        self.started = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        self._started = _now()
+        self._command = shlex.join(["kodek", *sys.argv[1:]])
+        self._before = read_run(out)
+        if self._before and (self._before["data"], self._before["files"]) != (data.spec, len(data.names)):
+            raise EvalError(f"{out} holds results of {self._before['files']} files of {self._before['data']}.")
         self.meters = self._available_meters(meters)
         self.codecs = self._available_codecs(codecs)
         if not self.codecs:
@@ -86,7 +90,7 @@ class Run:
         self._describe()
         self._quality(progress)
         self._timings(progress)
-        self._describe(time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()))
+        self._describe(_now())
         return self.outcome
 
     def _available_meters(self, names: Sequence[str]) -> dict[str, Meter]:
@@ -117,20 +121,21 @@ class Run:
         return worker.Start(self.data.spec, self.data.media, self.data.limit, threads, self.device)
 
     def _describe(self, finished: str | None = None) -> None:
-        """`run.json`: the request, what it was measured with, and what was missing."""
-        media = self.data.media
+        """`run.json`: the requests into this folder, what was measured with, and what the last one lacked."""
         described = {
-            "command": shlex.join(["kodek", *sys.argv[1:]]),
+            "commands": list(dict.fromkeys([*self._before.get("commands", []), self._command])),
             "data": self.data.spec,
             "files": len(self.data.names),
-            "media": str(media),
-            "started": self.started,
+            "media": str(self.data.media),
+            "started": self._before.get("started", self._started),
             "finished": finished,
-            "codecs": {
+            "codecs": self._before.get("codecs", {})
+            | {
                 codec.name: {"settings": codec.settings, "versions": codec.versions, "about": codec.about}
                 for codec in self.codecs.values()
             },
-            "meters": {
+            "meters": self._before.get("meters", {})
+            | {
                 name: {
                     "versions": _versions(meter.packages),
                     "judge": meter.judge,
@@ -141,13 +146,7 @@ class Run:
             },
             "unavailable": self.outcome.unavailable,
             "unreadable": self.outcome.unreadable,
-            "environment": {
-                "python": platform.python_version(),
-                "platform": platform.platform(),
-                "processor": _processor(),
-                "cores": os.cpu_count(),
-                "packages": _versions(("kodek", "numpy", "torch", "torchmetrics", "pillow", "bjontegaard", "scipy")),
-            },
+            "environment": _environment(),
         }
         with atomic_write(self.out / RUN) as file:
             file.write(json.dumps(described, indent=1).encode())
@@ -235,6 +234,20 @@ class Run:
         versions = {} if job.codec == ORIGINAL else self.codecs[job.codec].versions
         row: Row = {"codec": job.name, "setting": job.setting, "file": job.file, "media": str(self.data.media)}
         return row | {"versions": versions, "error": str(error)}
+
+
+def _now() -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+
+
+def _environment() -> dict[str, Any]:
+    return {
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "packages": _versions(("kodek", "numpy", "torch", "torchmetrics", "pillow", "bjontegaard", "scipy")),
+    }
 
 
 def _versions(packages: Sequence[str]) -> dict[str, str]:
