@@ -5,8 +5,13 @@ cd "$(dirname "$0")/.."
 . scripts/setup.sh
 
 export SKBUILD_CMAKE_DEFINE="KODEK_WERROR=ON"
-setup torchaudio ".[dev,eval,train]"
+setup ".[dev,eval,perception,train]"
 PATH="$PWD/.venv/bin:$PATH"
+
+# For the test of the report in a real browser, which is skipped without one; only where it is asked for, as in CI.
+if [ -n "${KODEK_APT_BROWSER:-}" ] && ! command -v chromium >/dev/null; then
+    { apt-get update && apt-get install -y --no-install-recommends chromium; } >/dev/null 2>&1 || echo "no chromium" >&2
+fi
 
 echo "== format and lint"
 ruff format --check .
