@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from .curves import figures
 from .figure import Figure, Level, Series
 from .palette import Style, styles
+from .training import is_run, training_figures
 
-__all__ = ["Figure", "Level", "Series", "Style", "styles"]
+__all__ = ["Figure", "Level", "Series", "Style", "figures", "is_run", "styles", "training_figures"]

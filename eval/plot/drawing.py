@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import textwrap
 from typing import TYPE_CHECKING
 
 from ..errors import Unavailable
@@ -36,8 +38,20 @@ def draw(figure: Figure) -> Drawing:
     else:
         _lines(axes, figure)
     if figure.note:
-        drawing.text(0.01, 0, figure.note, fontsize=7, color=_LEVEL, va="top")
+        drawing.text(0.01, 0, textwrap.fill(figure.note, 120), fontsize=7, color=_LEVEL, va="top")
     return drawing
+
+
+def picture(figure: Figure, kind: str) -> bytes:
+    """A file of the figure, "png" or "svg"; the same bytes for the same figure. Raises `Unavailable`."""
+    drawing = draw(figure)
+    from matplotlib import rc_context
+
+    file = io.BytesIO()
+    with rc_context({"svg.hashsalt": figure.key, "svg.fonttype": "none"}):  # text stays text
+        metadata = {"Date": None} if kind == "svg" else {}
+        drawing.savefig(file, format=kind, bbox_inches="tight", metadata=metadata)
+    return file.getvalue()
 
 
 def _lines(axes: Axes, figure: Figure) -> None:

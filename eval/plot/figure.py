@@ -107,8 +107,8 @@ class Figure:
                 "width": 4,
             }
         if series.labels:
-            trace |= {"text": list(series.labels), "textposition": "none"} if self.bars else {"text": [*series.labels]}
-            trace["hovertemplate"] = "%{text}<extra>%{fullData.name}</extra>"
+            trace["hovertext"] = list(series.labels)
+            trace["hovertemplate"] = "%{hovertext}<extra>%{fullData.name}</extra>"
         return trace
 
     def _line_name(self, level: Level) -> dict[str, Any]:
@@ -121,7 +121,7 @@ class Figure:
 
 def _axis(title: str, log: bool) -> dict[str, Any]:
     axis: dict[str, Any] = {"title": {"text": title}, "gridcolor": GRID, "zerolinecolor": GRID, "automargin": True}
-    return {**axis, "type": "log", "dtick": "D2"} if log else axis  # D2: labels at 1, 2, 5
+    return {**axis, "type": "log"} if log else axis
 
 
 def _line(level: Level) -> dict[str, Any]:

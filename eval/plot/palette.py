@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 
 # Okabe and Ito's palette for all kinds of colour vision, without the black and the yellow, which vanish on a dark or a
@@ -10,8 +10,6 @@ from dataclasses import dataclass
 COLOURS = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 MARKERS = ("circle", "square", "diamond", "triangle-up", "triangle-down", "x", "cross")  # as plotly calls them
 DASHES = ("solid", "dash", "dot", "dashdot")
-
-OWN = ("image-", "audio-", "video-")  # what kodek's own codecs are called
 
 
 @dataclass(frozen=True)
@@ -24,14 +22,14 @@ class Style:
     dash: str = "solid"
 
 
-def styles(codecs: Sequence[str]) -> dict[str, Style]:
+def styles(codecs: Sequence[str], own: Container[str] = ()) -> dict[str, Style]:
     """A style for each codec; kodek's own take the first colours and are thick. At most 42 look different."""
-    ordered = sorted(codecs, key=lambda codec: not codec.startswith(OWN))  # stable
+    ordered = sorted(codecs, key=lambda codec: codec not in own)  # stable
     return {
         codec: Style(
             COLOURS[number % len(COLOURS)],
             MARKERS[number % len(MARKERS)],
-            2.8 if codec.startswith(OWN) else 1.6,
+            2.8 if codec in own else 1.6,
             DASHES[number // len(COLOURS) % len(DASHES)],
         )
         for number, codec in enumerate(ordered)
