@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from kodek.eval.anchors import ANCHORS, anchor
 from kodek.eval.errors import EvalError
-from kodek.eval.metrics import psnr
+from kodek.eval.measures.distance import psnr
 from PIL import Image, JpegImagePlugin, features
 
 from .conftest import pixels

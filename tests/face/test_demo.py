@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from kodek.codecs import zoo
 from kodek.datasets import read_picture
-from kodek.eval.metrics import psnr
+from kodek.eval.measures.distance import psnr
 from PIL import Image
 
 import kodek as package

@@ -64,7 +64,7 @@ def _picture(path: Path, threads: int | None, max_pixels: int) -> Picture:
 def _facts(a: Picture, b: Picture) -> dict[str, Any]:
     """The measures; PSNR is None for equal pixels, because JSON has no infinity."""
     from kodek.eval.errors import EvalError
-    from kodek.eval.metrics import ms_ssim, psnr
+    from kodek.eval.measures.distance import ms_ssim, psnr
 
     depth = max(a.depth, b.depth)
     first, second = (_samples(picture, depth) for picture in (a, b))

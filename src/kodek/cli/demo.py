@@ -58,7 +58,7 @@ def _row(photo: Path, quality: int, codec: Any, folder: Path) -> list[str]:
     """Encode to a file, decode that file, and measure against the original."""
     from kodek.codecs.container import Limits
     from kodek.datasets import Picture, read_picture, write_picture
-    from kodek.eval.metrics import psnr
+    from kodek.eval.measures.distance import psnr
 
     from .. import api, arrays
 
