@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,20 +46,34 @@ class Usage:
 def usage(command: Sequence[str], environment: Mapping[str, str] | None = None) -> Usage:
     """Run a command by itself and measure it (Linux and macOS). Raises EvalError when it fails."""
     start = time.perf_counter()
-    peak = _json([sys.executable, "-c", _MEASURE, *command], environment)
+    done = _run([sys.executable, "-c", _MEASURE, *command], environment)
     seconds = time.perf_counter() - start
-    if peak[0]:
-        raise EvalError(f"{' '.join(command)} failed with exit code {peak[0]}.")
-    return Usage(peak[1] * _UNIT, seconds)
+    code, peak = json.loads(done.stdout)
+    if code:
+        raise EvalError(f"{' '.join(command)} failed with exit code {code}: {_last_line(done.stderr)}")
+    return Usage(peak * _UNIT, seconds)
 
 
 def run_module(module: str, job: Mapping[str, Any], environment: Mapping[str, str] | None = None) -> Any:
-    """What `python -m module --job JSON` prints, parsed. Raises EvalError when it fails."""
-    return _json([sys.executable, "-m", module, "--job", json.dumps(job)], environment)
+    """What `serve` answers in `python -m module --job JSON`. Raises EvalError when that fails."""
+    return json.loads(_run([sys.executable, "-m", module, "--job", json.dumps(job)], environment).stdout)
 
 
-def _json(command: list[str], environment: Mapping[str, str] | None) -> Any:
-    done = subprocess.run(command, env={**os.environ, **(environment or {})}, stdout=subprocess.PIPE, check=False)
+def serve(work: Callable[..., Any]) -> None:
+    """The other end of `run_module`: call `work` with the job as its arguments, and print its result as JSON."""
+    parser = argparse.ArgumentParser(description="A part of `kodek bench` that needs a process of its own.")
+    parser.add_argument("--job", required=True, type=json.loads)
+    print(json.dumps(work(**parser.parse_args().job)))
+
+
+def _run(command: list[str], environment: Mapping[str, str] | None) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, **(environment or {})}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise EvalError(f"A measuring process failed with exit code {done.returncode}; its message is above.")
-    return json.loads(done.stdout)
+        raise EvalError(f"A process failed with exit code {done.returncode}: {_last_line(done.stderr)}")
+    return done
+
+
+def _last_line(text: str) -> str:
+    """Of what a process said: where an exception names itself."""
+    return (text.strip().splitlines() or ["it did not say why."])[-1]

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 from kodek.codecs.image.file import encode_image, load_codec
+from kodek.datasets import MediaError
 from kodek.entropy import StreamError
 from kodek.entropy.coder import SymbolDecoder, gaussian_bits
-from kodek.eval import estimate
-from kodek.eval.estimate import estimated_bytes, within_bar
+from kodek.eval.bench import estimate
+from kodek.eval.bench.estimate import estimated_bytes, within_bar
+from PIL import Image
 from torch import Tensor
 
 from .conftest import TINY, pixels
@@ -73,3 +78,35 @@ def test_damage_and_other_kinds_of_pictures() -> None:
 def test_bar() -> None:
     assert within_bar(10_164, 10_000) and within_bar(9_836, 10_000)
     assert not within_bar(10_165, 10_000) and not within_bar(9_835, 10_000)
+
+
+def test_run_over_pictures_of_every_kind(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    grey = np.zeros((8, 9), np.uint16)
+    Image.fromarray(grey).save(folder / "grey.png")
+    Image.fromarray(np.dstack([pixels(), grey.view(np.uint8).repeat(100)[: 80 * 96].reshape(80, 96)])).save(
+        folder / "alpha.png"
+    )
+    Image.fromarray(pixels()).convert("CMYK").save(folder / "ink.tif")
+    (folder / "broken.png").write_bytes(b"no picture")
+    steps: list[tuple[int, int, str]] = []
+    result = estimate.run(str(folder), str(TINY), (0, 100), lambda *step: steps.append(step))
+    assert result == json.loads(json.dumps(result)) and result["passed"]
+    names = [Path(file["file"]).name for file in result["files"]]
+    assert names == ["a.png", "a.png", "alpha.png", "alpha.png", "grey.png", "grey.png", "b.png", "b.png"]
+    assert [file["quality"] for file in result["files"]] == [0, 100] * 4
+    small, large = result["files"][:2]
+    assert small["bytes"] < large["bytes"] and small["estimate"] < large["estimate"] and large["within"]
+    assert len(result["left_out"]) == 2 and "broken.png" in result["left_out"][0] and "CMYK" in result["left_out"][1]
+    assert len(steps) == 8 and {total for _, total, _ in steps} == {12}
+    assert "8 of 8 files of tiny-fixture within 1 % + 64 bytes" in estimate.report(result)
+    monkeypatch.setattr(estimate, "estimated_bytes", lambda codec, data: len(data) / 2 - 32)
+    result = estimate.run(str(folder / "a.png"), str(TINY), (100,))
+    assert not result["passed"] and "a.png at 100: " in estimate.report(result)
+
+
+def test_nothing_measured_is_no_success(folder: Path) -> None:
+    (folder / "broken.png").write_bytes(b"no picture")
+    result = estimate.run(str(folder / "broken.png"), str(TINY), (0,))
+    assert not result["passed"] and not result["files"] and "0 of 0 files" in estimate.report(result)
+    with pytest.raises(MediaError):
+        estimate.run(str(folder / "nowhere"), str(TINY), (0,))

@@ -1,4 +1,4 @@
-"""The length that a model says a file should have, to check the coder and its tables against.
+"""File lengths against the model's own estimate, to check the coder and its tables: `kodek bench estimate`.
 
 The payloads are decoded once more by the model's own prior, whose scales are this time not rounded to the nearest
 table: the estimate is the sum of -log2 of the probability of each decoded symbol's bin under the Gaussian of that
@@ -7,17 +7,75 @@ scale, centred at the mean that the decoder uses (a multiple of 1/16). No tables
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
 import torch
 from kodek.codecs.container import ChunkKind, Limits, read
 from kodek.codecs.errors import MismatchError
 from kodek.codecs.image.codec import ImageCodec, tiles
+from kodek.codecs.image.file import encode_image
 from kodek.codecs.image.hyperprior import STRIDE, Prior
+from kodek.datasets import MediaError, Picture, find_images, read_picture
 from kodek.entropy.coder import LATENT_UNIT, SymbolDecoder, gaussian_bits
 from kodek.entropy.exact import ACTIVATION_BITS, ACTIVATION_LIMIT, Exact
 from torch import Tensor
 
+from ..models import load_model
+from . import Progress, no_progress
+
 TOLERANCE = 0.01  # of the estimate
 ALLOWANCE = 64  # bytes
+
+
+def run(
+    data: str,
+    model: str | None,
+    qualities: Sequence[float],
+    progress: Progress = no_progress,
+) -> dict[str, Any]:
+    """Code every picture of `data` (as `find_images` takes it) at every quality, without alpha and metadata.
+
+    Returns `files` with their bytes, estimates and whether they are `within` the bar, a sentence for each picture
+    `left_out`, and whether the check `passed`: all files are within, and there are some.
+    Raises MediaError when there are no pictures, CodecError.
+    """
+    entry, codec = load_model(model)
+    files, left_out = [], []
+    images: Sequence[Path | Picture] = find_images(data)
+    for number, image in enumerate(images):
+        name = f"{data}#{number}" if isinstance(image, Picture) else str(image)
+        try:
+            pixels = _pixels(image, name)
+        except MediaError as error:
+            left_out.append(str(error))
+            continue
+        for i, quality in enumerate(qualities):
+            progress(number * len(qualities) + i, len(images) * len(qualities), f"{name} {quality:g}")
+            coded = encode_image(codec, pixels, quality=quality)
+            estimate = estimated_bytes(codec, coded)
+            file = {"file": name, "quality": quality, "bytes": len(coded), "estimate": estimate}
+            files.append({**file, "within": within_bar(len(coded), estimate)})
+    passed = bool(files) and all(file["within"] for file in files)
+    return {"model": entry.name, "files": files, "left_out": left_out, "passed": passed}
+
+
+def report(result: dict[str, Any]) -> str:
+    files = result["files"]
+    outside = [file for file in files if not file["within"]]
+    lines = [f"{f['file']} at {f['quality']:g}: {f['bytes']} bytes, estimate {f['estimate']:.0f}" for f in outside]
+    lines.append(
+        f"{len(files) - len(outside)} of {len(files)} files of {result['model']} within 1 % + {ALLOWANCE} bytes"
+    )
+    if files:
+        excess = [100 * (file["bytes"] / file["estimate"] - 1) for file in files]
+        lines.append(
+            "length over the estimate on rounded latents without tables: "
+            f"mean {np.mean(excess):+.3f} %, {min(excess):+.3f} to {max(excess):+.3f} %"
+        )
+    return "\n".join(lines)
 
 
 class Untabulated(Exact):
@@ -70,3 +128,11 @@ def estimated_bytes(codec: ImageCodec, data: bytes) -> float:
 def within_bar(length: int, estimate: float) -> bool:
     """Whether a file is within 1 % + 64 bytes of its estimate."""
     return abs(length - estimate) <= TOLERANCE * estimate + ALLOWANCE
+
+
+def _pixels(image: Path | Picture, name: str) -> np.ndarray:
+    """[H, W, 1 or 3]. Raises MediaError for other pictures."""
+    picture = image if isinstance(image, Picture) else read_picture(image)
+    if picture.mode == "CMYK":
+        raise MediaError(f"{name} is CMYK; there are estimates for grey and RGB only.")
+    return picture.pixels

@@ -1,4 +1,4 @@
-"""Entropy-coder benchmark: `python -m kodek.eval.bench_entropy`.
+"""Entropy-coder benchmark: `kodek bench entropy`.
 
 A Kodak-size latent (768x512 photo, 320 channels at 1/16: 491 520 symbols) under 64 Gaussian tables goes from an int16
 array to bytes and back, through our profiles and, on the same symbols, through CompressAI's `ans` and `constriction`.
@@ -12,20 +12,25 @@ on a shared machine wall-clock times vary by a factor.
 
 from __future__ import annotations
 
-import argparse
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Any
 
 import numpy as np
 from kodek.entropy import Decoder, Encoder, Tables, gaussian_tables
 from numpy.typing import NDArray
 
+from ..errors import EvalError
+from . import need
+
 # Processor time of this thread, where the clock is fine enough (not on Windows).
 clock = time.thread_time if time.get_clock_info("thread_time").resolution < 1e-6 else time.perf_counter
 
 SYMBOLS = 491_520
+MEDIANS = 0.45, 2.2  # of the scales: a low and a high rate
 SCALES = np.geomspace(0.11, 15.9, 64)  # from 16 on tables send raw low bits, which the others do not have
 COMPRESSAI_BITS = 16
 
@@ -55,6 +60,35 @@ class Contestant:
     @property
     def total(self) -> float:
         return self.encode_time + self.decode_time
+
+
+def run(repeats: int) -> dict[str, Any]:
+    """`sources`, each with its `ideal_bytes` and its `coders`.
+
+    A coder has seconds of encoding and decoding, bytes, `over_ideal` (a fraction), and how many times faster than
+    CompressAI and the faster constriction it is, both ways. Raises Unavailable, or EvalError when a coder fails.
+    """
+    need("compressai", "constriction")
+    sources = []
+    for median in MEDIANS:
+        source = make_source(median)
+        contestants = [
+            ours(source, 0, 16, portable=False),
+            ours(source, 1, 14, portable=False),
+            ours(source, 2, 12, portable=False),
+            ours(source, 2, 12, portable=True),
+            compressai(source),
+            constriction_categorical(source),
+            constriction_gaussian(source),
+        ]
+        race(contestants, source, repeats)
+        sources.append(_summary(contestants, source))
+    versions = {name: version(name) for name in ("kodek", "compressai", "constriction", "numpy")}
+    return {"repeats": repeats, "sources": sources, "versions": versions}
+
+
+def report(result: dict[str, Any]) -> str:
+    return "\n\n".join(_table(source) for source in result["sources"])
 
 
 def make_source(median: float, seed: int = 0) -> Source:
@@ -184,7 +218,7 @@ def constriction_gaussian(source: Source) -> Contestant:
     return Contestant("constriction Gaussian", encode, decode)
 
 
-def race(contestants: list[Contestant], source: Source, repeats: int) -> None:
+def race(contestants: Sequence[Contestant], source: Source, repeats: int) -> None:
     """Time every contestant `repeats` times in turn and check what it decodes."""
     for _ in range(repeats):
         for contestant in contestants:
@@ -194,49 +228,48 @@ def race(contestants: list[Contestant], source: Source, repeats: int) -> None:
             symbols = contestant.decode(payload)
             end = clock()
             if not np.array_equal(symbols, source.symbols):
-                raise AssertionError(f"{contestant.name} does not give the symbols back")
+                raise EvalError(f"{contestant.name} does not give the symbols back.")
             contestant.encode_time = min(contestant.encode_time, middle - start)
             contestant.decode_time = min(contestant.decode_time, end - middle)
             contestant.size = len(payload)
 
 
-def report(contestants: list[Contestant], source: Source) -> str:
+def _summary(contestants: Sequence[Contestant], source: Source) -> dict[str, Any]:
     ideal = source.ideal_bits / 8
     slowest = next(c.total for c in contestants if c.name.startswith("CompressAI"))
     fastest = min(c.total for c in contestants if c.name.startswith("constriction"))
+    coders = [
+        {
+            "name": c.name,
+            "encode_seconds": c.encode_time,
+            "decode_seconds": c.decode_time,
+            "bytes": c.size,
+            "over_ideal": c.size / ideal - 1,
+            "times_compressai": slowest / c.total,
+            "times_constriction": fastest / c.total,
+        }
+        for c in contestants
+    ]
+    return {"symbols": SYMBOLS, "tables": len(SCALES), "ideal_bytes": ideal, "coders": coders}
+
+
+def _table(source: dict[str, Any]) -> str:
+    symbols, ideal = source["symbols"], source["ideal_bytes"]
     lines = [
-        f"{SYMBOLS} symbols, {len(SCALES)} tables, ideal {ideal:.0f} bytes"
-        f" ({source.ideal_bits / SYMBOLS:.3f} bit/symbol)",
+        f"{symbols} symbols, {source['tables']} tables, ideal {ideal:.0f} bytes ({8 * ideal / symbols:.3f} bit/symbol)",
         f"{'coder':<28}{'encode':>11}{'decode':>11}{'enc':>8}{'dec':>8}{'bytes':>9}{'over':>9}"
         f"{'x CompressAI':>14}{'x constriction':>16}",
     ]
-    for c in contestants:
+    for c in source["coders"]:
+        encode, decode = c["encode_seconds"], c["decode_seconds"]
         lines.append(
-            f"{c.name:<28}{c.encode_time * 1e3:>8.2f} ms{c.decode_time * 1e3:>8.2f} ms"
-            f"{SYMBOLS / c.encode_time / 1e6:>8.1f}{SYMBOLS / c.decode_time / 1e6:>8.1f}"
-            f"{c.size:>9}{100 * (c.size / ideal - 1):>8.3f}%{slowest / c.total:>14.1f}{fastest / c.total:>16.2f}"
+            f"{c['name']:<28}{encode * 1e3:>8.2f} ms{decode * 1e3:>8.2f} ms"
+            f"{symbols / encode / 1e6:>8.1f}{symbols / decode / 1e6:>8.1f}"
+            f"{c['bytes']:>9}{100 * c['over_ideal']:>8.3f}%"
+            f"{c['times_compressai']:>14.1f}{c['times_constriction']:>16.2f}"
         )
     lines.append("enc, dec: million symbols per second; over: size above ideal; x: how many times faster, both ways")
     return "\n".join(lines)
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--repeats", type=int, default=15, help="interleaved repeats (default 15)")
-    args = parser.parse_args()
-    for median in (0.45, 2.2):
-        source = make_source(median)
-        contestants = [
-            ours(source, 0, 16, portable=False),
-            ours(source, 1, 14, portable=False),
-            ours(source, 2, 12, portable=False),
-            ours(source, 2, 12, portable=True),
-            compressai(source),
-            constriction_categorical(source),
-            constriction_gaussian(source),
-        ]
-        race(contestants, source, args.repeats)
-        print(report(contestants, source), end="\n\n")
 
 
 def _split(tables: Tables) -> list[NDArray[np.uint32]]:
@@ -252,7 +285,3 @@ def _ideal_bits(symbols: Symbols, index: NDArray[np.uint8]) -> float:
         scale, d = float(SCALES[pair >> 32]) * math.sqrt(2), pair & 0xFFFFFFFF
         total -= count * math.log2(0.5 * (math.erfc((d - 0.5) / scale) - math.erfc((d + 0.5) / scale)))
     return total
-
-
-if __name__ == "__main__":
-    main()

@@ -1,0 +1,66 @@
+"""Negative controls of `exactness`: priors that must fail the proof, or it proves nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from kodek.codecs.image.codec import ImageCodec
+from kodek.codecs.image.hyperprior import Prior
+from kodek.entropy.coder import Coder
+from kodek.entropy.exact import WEIGHT_BITS, Exact, ExactConv2d
+from torch import Tensor
+
+FLOAT, LEAKY = "float prior", "leaked float"
+
+
+class FloatConv2d(ExactConv2d):
+    """The same weights, in float32."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        scale = 2.0**-WEIGHT_BITS
+        weight, bias = self.weight.float() * scale, self.bias.float() * scale
+        return F.conv2d(x.float(), weight, bias, padding=weight.shape[-1] // 2, groups=self.groups)
+
+
+class FloatPath(Exact):
+    """The arithmetic of every other toolkit."""
+
+    def conv(self, channels_in: int, channels_out: int, kernel: int = 1, groups: int = 1) -> FloatConv2d:
+        return FloatConv2d(channels_in, channels_out, kernel, groups)
+
+    def rescale(self, x: Tensor, bits: int, limit: int = 0) -> Tensor:
+        return x.float() * 2.0**-bits
+
+    def leaky_relu(self, x: Tensor) -> Tensor:
+        return F.leaky_relu(x, 0.125)
+
+
+class Leaky(Exact):
+    """Exact but for one functional call."""
+
+    def leaky_relu(self, x: Tensor) -> Tensor:
+        return x * torch.sigmoid(x)
+
+
+class Rounding:
+    """Lets a float prior drive a symbol coder, as float codecs do."""
+
+    def __init__(self, coder: Coder) -> None:
+        self.coder = coder
+
+    def code(self, values: Tensor | None, mean: Tensor, index: Tensor) -> Tensor:
+        return self.coder.code(values, mean.round().double(), index.round().double())
+
+
+class RoundedPrior(Prior):
+    def code(self, coder: Coder, *args: Any) -> Tensor:
+        return super().code(Rounding(coder), *args)
+
+
+def sabotage(codec: ImageCodec, control: str) -> None:
+    """Replace the codec's prior by one that must fail the proof. control: `FLOAT` or `LEAKY`."""
+    config, state = codec.config, codec.prior.state_dict()
+    codec.prior = RoundedPrior(config, FloatPath()) if control == FLOAT else Prior(config, Leaky())
+    codec.prior.load_state_dict(state)

@@ -1,0 +1,151 @@
+"""``kodek bench``: speed, memory and proofs, a command each."""
+
+from __future__ import annotations
+
+import json as json_module
+import re
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from . import options
+from .errors import Code
+
+if TYPE_CHECKING:
+    from kodek.eval.bench import Progress
+
+bench = typer.Typer(add_completion=False, rich_markup_mode=None)
+
+_SIZE = re.compile(r"(\d{1,4})x(\d{1,4})")
+
+
+def _sizes(text: str) -> list[tuple[int, int]]:
+    """``"96x80,1x1"`` -> (width, height) of each."""
+    found = [_SIZE.fullmatch(part) for part in text.split(",")]
+    if not all(found):
+        raise typer.BadParameter(f"'{text}' are not sizes such as 96x80,33x47.")
+    return [(int(match[1]), int(match[2])) for match in found if match]
+
+
+def _qualities(text: str) -> list[float]:
+    try:
+        numbers = [float(part) for part in text.split(",")]
+    except ValueError:
+        numbers = []
+    if not numbers or not all(0 <= number <= 100 for number in numbers):
+        raise typer.BadParameter(f"'{text}' are not qualities such as 0,50,100.")
+    return numbers
+
+
+@bench.callback(invoke_without_command=True)
+def _main(context: typer.Context) -> None:
+    """Measure this machine's speed and memory, or prove that files are exact and as short as they should be."""
+    if context.invoked_subcommand is None:
+        print(context.get_help())
+
+
+@bench.command()
+def entropy(
+    repeats: Annotated[int, typer.Option("--repeats", min=1, help="Of each coder, in turn; the best counts.")] = 15,
+    json: options.Json = False,
+) -> int:
+    """Speed and size of the entropy coder, beside CompressAI and constriction."""
+    from kodek.eval.bench import entropy as module
+
+    return _say(module.run(repeats), module.report, json)
+
+
+@bench.command()
+def codec(
+    model: options.Model = None,
+    quality: options.Quality = options.DEFAULT_QUALITY,
+    threads: options.Threads = None,
+    image: Annotated[Path | None, typer.Option("--image", help="8-bit RGB; a photo of 768 x 512 by default.")] = None,
+    rows: Annotated[
+        Path | None,
+        typer.Option("--rows", metavar="RESULTS", exists=True, help="Of `kodek eval` on Kodak: rate at equal PSNR."),
+    ] = None,
+    malloc: Annotated[Literal["tuned", "default"], typer.Option("--malloc", help="For all codecs.")] = "tuned",
+    repeats: Annotated[int, typer.Option("--repeats", min=1, help="Of each codec, in turn.")] = 9,
+    json: options.Json = False,
+) -> int:
+    """Encoding and decoding time, beside CompressAI's mbt2018_mean."""
+    from kodek.eval.bench import codec as module
+
+    result = module.run(image, model, quality=quality, repeats=repeats, threads=threads, malloc=malloc, rows=rows)
+    return _say(result, module.report, json)
+
+
+@bench.command()
+def memory(
+    width: Annotated[int, typer.Option("--width", min=1, max=65535, help="Of the photo.")] = 6000,
+    height: Annotated[int, typer.Option("--height", min=1, max=65535, help="Of the photo.")] = 4000,
+    model: options.Model = None,
+    quality: options.Quality = options.DEFAULT_QUALITY,
+    threads: options.Threads = None,
+    json: options.Json = False,
+) -> int:
+    """Peak memory of `kodek encode` and `kodek decode` on a large photo."""
+    from kodek.eval.bench import memory as module
+
+    with _progress() as progress:
+        result = module.run(model, width=width, height=height, quality=quality, threads=threads, progress=progress)
+    return _say(result, module.report, json)
+
+
+@bench.command()
+def exactness(
+    model: options.Model = None,
+    sizes: Annotated[
+        Any, typer.Option("--sizes", parser=_sizes, metavar="WxH,...", help="Of the pictures.")
+    ] = "80x96,47x33,1x1,136x200",
+    json: options.Json = False,
+) -> int:
+    """Prove that files decode alike under every setting of this machine, and that the proof can fail."""
+    from kodek.eval.bench import exactness as module
+
+    with _progress() as progress:
+        result = module.run(model, sizes, progress)
+    return _say(result, module.report, json)
+
+
+@bench.command()
+def estimate(
+    data: Annotated[str, typer.Option("--data", help="A folder, a picture, or a text file with a path a line.")],
+    model: options.Model = None,
+    qualities: Annotated[
+        Any, typer.Option("--qualities", parser=_qualities, metavar="Q,...", help="Of every picture.")
+    ] = "0,10,20,30,40,50,60,70,80,90,100",
+    json: options.Json = False,
+) -> int:
+    """Check that files are as short as the model says they should be."""
+    from kodek.eval.bench import estimate as module
+
+    with _progress() as progress:
+        result = module.run(data, model, qualities, progress)
+    for sentence in result["left_out"]:
+        print(f"kodek: {sentence}", file=sys.stderr)
+    return _say(result, module.report, json) or (Code.INPUT if result["left_out"] else Code.OK)
+
+
+def _say(result: dict[str, Any], report: Callable[[dict[str, Any]], str], json: bool) -> int:
+    """Print the result; the exit code."""
+    print(json_module.dumps(result) if json else report(result))
+    return Code.OK if result.get("passed", True) else Code.DIFFERENCE
+
+
+@contextmanager
+def _progress() -> Iterator[Progress]:
+    """A bar on stderr, where that is a terminal."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}", markup=False))
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("", total=None)
+        yield lambda done, total, what: bar.update(task, completed=done, total=total, description=what)
