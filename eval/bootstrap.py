@@ -16,11 +16,10 @@ import numpy as np
 
 from .bd import INTERVAL, Curve, Interval, bd_rate, common_interval, covers, frontier, isotonic
 from .errors import EvalError
+from .measures.base import Value
 
 RESAMPLES = 1000
 PERCENTILES = (2.5, 97.5)
-
-FileValue = float | tuple[float, float]  # a pair is (sum, weight)
 
 
 @dataclass(frozen=True)
@@ -50,8 +49,8 @@ class FileCurves:
     weights: np.ndarray
 
     @classmethod
-    def of(cls, rates: Sequence[Sequence[float]], values: Sequence[Sequence[FileValue]]) -> FileCurves:
-        """Of rates and values, by setting and file."""
+    def of(cls, rates: Sequence[Sequence[float]], values: Sequence[Sequence[Value]]) -> FileCurves:
+        """Of rates and values by setting and file. Raises EvalError for a value of None."""
         pairs = np.array([[_pair(value) for value in row] for row in values], float)
         return cls(np.array(rates, float), pairs[..., 0], pairs[..., 1])
 
@@ -207,5 +206,7 @@ def _pchip_integral(x: np.ndarray, y: np.ndarray) -> Callable[[np.ndarray], np.n
     return integral
 
 
-def _pair(value: FileValue) -> tuple[float, float]:
+def _pair(value: Value) -> tuple[float, float]:
+    if value is None:
+        raise EvalError("A file without a value can't be in a mean.")
     return (value[0], value[1]) if isinstance(value, list | tuple) else (value, 1.0)

@@ -66,7 +66,7 @@ class Figure:
         x_axis = _axis(self.x_title, self.log_x)
         y_axis = _axis(self.y_title, self.log_y)
         if self.bars:
-            x_axis, y_axis = y_axis, {**x_axis, "autorange": "reversed"}  # the first category on top
+            x_axis, y_axis = y_axis, {**x_axis, "autorange": "reversed", "showgrid": False}  # the first one on top
         layout = {
             "title": {"text": self.title, "x": 0.5, "xanchor": "center"},
             "xaxis": x_axis,
@@ -94,6 +94,7 @@ class Figure:
         if self.bars:
             trace |= {"type": "bar", "orientation": "h", "x": trace["y"], "y": trace["x"]}
             trace["marker"] = {"color": style.colour}
+            trace |= {"text": [f"{y:+.1f}" for y in series.y], "textposition": "inside", "insidetextanchor": "start"}
         else:
             line = {"color": style.colour, "width": style.width, "dash": style.dash}
             trace |= {"type": "scatter", "mode": "lines+markers" if style.marker else "lines", "line": line}
@@ -103,6 +104,7 @@ class Figure:
                 "type": "data",
                 "array": [high - y for high, y in zip(series.high, series.y, strict=True)],
                 "arrayminus": [y - low for low, y in zip(series.low, series.y, strict=True)],
+                "color": "gray" if self.bars else style.colour,
                 "thickness": 1.2,
                 "width": 4,
             }
@@ -121,7 +123,7 @@ class Figure:
 
 def _axis(title: str, log: bool) -> dict[str, Any]:
     axis: dict[str, Any] = {"title": {"text": title}, "gridcolor": GRID, "zerolinecolor": GRID, "automargin": True}
-    return {**axis, "type": "log"} if log else axis
+    return {**axis, "type": "log", "minorloglabels": "complete"} if log else axis  # 0.2 and 0.5, not 2 and 5
 
 
 def _line(level: Level) -> dict[str, Any]:

@@ -23,7 +23,6 @@ _PAGE = """<!doctype html>
   h1 {{ font-size: 1.3rem; }}
   figure {{ margin: 1rem 0 2.5rem; }}
   figcaption {{ font-size: .85rem; opacity: .8; }}
-  .plot {{ height: 30rem; }}
 </style>
 <h1>{title}</h1>
 {figures}
@@ -39,7 +38,9 @@ _PAGE = """<!doctype html>
 </script>
 </html>
 """
-_FIGURE = '<figure>\n<div class="plot" id="plot{number}"></div>\n<figcaption>{note}</figcaption>\n</figure>'
+_FIGURE = (
+    '<figure>\n<div id="plot{number}" style="height: {height}rem"></div>\n<figcaption>{note}</figcaption>\n</figure>'
+)
 
 
 def page(figures: Sequence[Figure], title: str) -> str:
@@ -49,7 +50,14 @@ def page(figures: Sequence[Figure], title: str) -> str:
     except ModuleNotFoundError as error:
         raise Unavailable("Interactive plots need plotly: pip install 'kodek[eval]'.") from error
     specs = json.dumps([figure.plotly() for figure in figures], allow_nan=False)
-    blocks = [_FIGURE.format(number=number, note=html.escape(figure.note)) for number, figure in enumerate(figures)]
+    blocks = [
+        _FIGURE.format(
+            number=number,
+            height=9 + 3 * len(figure.series) if figure.bars else 30,
+            note=html.escape(figure.note),
+        )
+        for number, figure in enumerate(figures)
+    ]
     return _PAGE.format(
         title=html.escape(title),
         figures="\n".join(blocks),
