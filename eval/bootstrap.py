@@ -14,7 +14,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from .bd import INTERVAL, Curve, Interval, bd_rate, common_interval, covers, frontier, isotonic
+from .bd import INTERVAL, Curve, Interval, bd_rate, common_interval, frontier, isotonic
 from .errors import EvalError
 from .measures.base import Value
 
@@ -26,8 +26,8 @@ PERCENTILES = (2.5, 97.5)
 class Estimate:
     """A number and its 95 % interval.
 
-    resamples: how many draws the interval is made of. uncovered: the fraction of further draws that gave no number,
-    for a BD-rate those in which a curve did not cover the interval; low and high leave them out.
+    resamples: how many draws the interval is made of. uncovered: the fraction of all draws that gave no number, for a
+    BD-rate those in which a curve did not cover the interval; low and high are without them.
     """
 
     value: float
@@ -140,34 +140,36 @@ def _estimate(value: float, drawn: np.ndarray) -> Estimate:
 
 def _bd_rates(pairs: Sequence[tuple[Curve, Curve]], interval: Interval | None, higher: bool) -> np.ndarray:
     """`bd_rate` of many pairs of clean curves at once, nan where it would refuse, float64 [pairs]."""
-    limits = [_limits(pair, interval, higher) for pair in pairs]
-    kept = [number for number, found in enumerate(limits) if found is not None]
+    sign = 1 if higher else -1
+    ends = np.array([[_ends(curve, sign) for curve in pair] for pair in pairs])
+    limits = np.stack([ends[..., 0].max(1), ends[..., 1].min(1)], 1)  # of what both cover, signed
+    kept = limits[:, 0] < limits[:, 1]
+    if interval is not None:
+        low, high = sorted(sign * end for end in interval)
+        kept = (limits[:, 0] <= low) & (limits[:, 1] >= high)
+        limits[:] = low, high
     result = np.full(len(pairs), np.nan)
-    if kept:
-        signed = np.array([limits[number] for number in kept]) * (1 if higher else -1)
-        signed.sort(axis=1)
-        ours, theirs = (_areas([pairs[n][side] for n in kept], signed, higher) for side in (0, 1))
-        result[kept] = 100 * np.expm1((ours - theirs) / (signed[:, 1] - signed[:, 0]))
+    if kept.any():
+        limits = limits[kept]
+        chosen = [pair for pair, wanted in zip(pairs, kept, strict=True) if wanted]
+        ours, theirs = (_areas([pair[side] for pair in chosen], limits, sign) for side in (0, 1))
+        result[kept] = 100 * np.expm1((ours - theirs) / (limits[:, 1] - limits[:, 0]))
     return result
 
 
-def _limits(pair: tuple[Curve, Curve], interval: Interval | None, higher: bool) -> Interval | None:
-    if interval is None:
-        try:
-            return common_interval(*pair, higher=higher)
-        except EvalError:
-            return None
-    return interval if all(covers(curve, interval, higher) for curve in pair) else None
+def _ends(curve: Curve, sign: int) -> Interval:
+    """The lowest and the highest signed value of a clean curve; nothing lies between those of a single point."""
+    return (sign * curve[0][1], sign * curve[-1][1]) if len(curve) > 1 else (math.inf, -math.inf)
 
 
-def _areas(curves: Sequence[Curve], limits: np.ndarray, higher: bool) -> np.ndarray:
+def _areas(curves: Sequence[Curve], limits: np.ndarray, sign: int) -> np.ndarray:
     """Integrals of log-rate over the signed value between the limits [N, 2] of N clean curves, float64 [N]."""
     lengths = np.array([len(curve) for curve in curves])
     result = np.empty(len(curves))
     for length in np.unique(lengths):
         chosen = lengths == length
         points = np.array([curve for curve, wanted in zip(curves, chosen, strict=True) if wanted])
-        integral = _pchip_integral(points[..., 1] * (1 if higher else -1), np.log(points[..., 0]))
+        integral = _pchip_integral(sign * points[..., 1], np.log(points[..., 0]))
         low, high = limits[chosen].T
         result[chosen] = integral(high) - integral(low)
     return result

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from ..bd import INTERVAL, Interval
-from ..bootstrap import RESAMPLES, pooled_interval
+from ..bootstrap import RESAMPLES, Estimate, pooled_interval
 from ..comparison import Comparison, compare, file_curves
 from ..errors import EvalError
 from ..measures import Measure
@@ -97,11 +97,7 @@ def bd_rates(
             except EvalError as reason:
                 refused.append(f"{codec} is not compared with {anchor}: {reason}")
     found.sort(key=lambda comparison: comparison.percent)
-    notes = refused
-    if found:
-        files = _files(len(results.files_of(measure.name)))
-        bars = f"{files}, pchip; error bars: 95 % bootstrap intervals over files."
-        notes = [f"Over {_intervals(found, measure)}; {bars}", *refused]
+    notes = [_made_of(found, measure, len(results.files_of(measure.name))), *refused] if found else refused
     task = measure in results.tasks
     return Figure(
         key=f"{measure.name}-bd",
@@ -116,43 +112,39 @@ def bd_rates(
 
 def speed(results: Results, way: str, codecs: Sequence[str], looks: dict[str, Style], log: bool) -> Figure:
     """way: "encode" or "decode". How much signal a second, over the files that were timed one at a time."""
-    unit = SPEEDS[results.media]
-    rows: dict[tuple[str, float], dict[str, Row]] = {}
-    for row in results.rows:
-        rows.setdefault((row["codec"], row["setting"]), {})[row["file"]] = row
-    seconds: dict[tuple[str, float], dict[str, float]] = {}
-    for row in results.timings:
-        if row["file"] in rows.get((row["codec"], row["setting"]), {}):
-            seconds.setdefault((row["codec"], row["setting"]), {})[row["file"]] = row[f"{way}_seconds"]
-    series = []
-    for codec in codecs:
-        points = []
-        for (name, setting), of_files in seconds.items():
-            if name == codec:
-                timed = [rows[name, setting][file] for file in of_files]
-                fast = sum(map(_amount, timed)) / sum(of_files.values())
-                points.append(Point(setting, float(np.mean([rate(row) for row in timed])), fast, len(timed)))
-        points.sort(key=lambda point: point.rate)
-        series.append(
-            Series(
-                codec,
-                [point.rate for point in points],
-                [point.value for point in points],
-                looks[codec],
-                labels=[_label(codec, point, results.rate_unit, unit) for point in points],
-            )
-        )
-    timed_files = {file for of_files in seconds.values() for file in of_files}
+    unit, verb = SPEEDS[results.media], f"{way[:-1].capitalize()}ing"
+    points = {codec: _speeds(results, way, codec) for codec in codecs}
+    files = max((point.n for found in points.values() for point in found), default=0)
     return Figure(
-        key=f"{way[:-1]}ing",
-        title=f"{way[:-1].capitalize()}ing speed against rate",
+        key=verb.lower(),
+        title=f"{verb} speed against rate",
         x_title=RATE_TITLES[results.rate_unit],
-        y_title=f"{way[:-1].capitalize()}ing speed ({unit}), better ↑",
-        series=[found for found in series if found.x],
+        y_title=f"{verb} speed ({unit}), better ↑",
+        series=[_series(results, codec, found, unit, looks[codec]) for codec, found in points.items() if found],
         log_x=log,
         log_y=True,
-        note=f"{_files(len(timed_files))}, one at a time.",
+        note=f"{_files(files)}, one at a time.",
     )
+
+
+def _speeds(results: Results, way: str, codec: str) -> list[Point]:
+    """Mean rates and speeds of a codec over the timed files, a point a setting, in the order of rates."""
+    rows = {(row["setting"], row["file"]): row for row in results.rows if row["codec"] == codec}
+    timed: dict[float, list[tuple[Row, float]]] = {}
+    for timing in results.timings:
+        row = rows.get((timing["setting"], timing["file"])) if timing["codec"] == codec else None
+        if row is not None:
+            timed.setdefault(row["setting"], []).append((row, timing[f"{way}_seconds"]))
+    points = [
+        Point(
+            setting,
+            float(np.mean([rate(row) for row, _ in found])),
+            sum(_amount(row) for row, _ in found) / sum(seconds for _, seconds in found),
+            len(found),
+        )
+        for setting, found in timed.items()
+    ]
+    return sorted(points, key=lambda point: point.rate)
 
 
 def _curve(results: Results, codec: str, measure: Measure, style: Style, error_bars: bool) -> Series:
@@ -162,6 +154,12 @@ def _curve(results: Results, codec: str, measure: Measure, style: Style, error_b
         curves = file_curves(results, codec, measure.name)  # its settings are those of the curve
         pairs = zip(curves.sums, curves.weights, strict=True)
         estimates = [pooled_interval(np.stack(pair, 1)) for pair in pairs if pair[1].any()]
+    return _series(results, codec, points, measure.unit, style, estimates)
+
+
+def _series(
+    results: Results, codec: str, points: Sequence[Point], unit: str, style: Style, estimates: Sequence[Estimate] = ()
+) -> Series:
     return Series(
         codec,
         [point.rate for point in points],
@@ -169,7 +167,7 @@ def _curve(results: Results, codec: str, measure: Measure, style: Style, error_b
         style,
         [estimate.low for estimate in estimates],
         [estimate.high for estimate in estimates],
-        [_label(codec, point, results.rate_unit, measure.unit) for point in points],
+        [_label(codec, point, results.rate_unit, unit) for point in points],
     )
 
 
@@ -179,7 +177,7 @@ def _bar(comparison: Comparison, style: Style, measure: Measure) -> Series:
     if estimate is not None:
         label += f"<br>95 % interval {estimate.low:+.2f} to {estimate.high:+.2f} %, {estimate.resamples} resamples"
         if estimate.uncovered:
-            label += f"<br>{100 * estimate.uncovered:.1f} % more did not cover the interval"
+            label += f"<br>{100 * estimate.uncovered:.1f} % of all draws did not cover what is compared"
     return Series(
         comparison.codec,
         [comparison.codec],
@@ -189,6 +187,15 @@ def _bar(comparison: Comparison, style: Style, measure: Measure) -> Series:
         [] if estimate is None else [estimate.high],
         [f"{label}<br>over {low:.4g} to {high:.4g} {measure.unit}".rstrip()],
     )
+
+
+def _made_of(found: Sequence[Comparison], measure: Measure, files: int) -> str:
+    note = f"Over {_intervals(found, measure)}; {_files(files)}, pchip"
+    if files > 1:
+        note += f"; error bars: 95 % bootstrap intervals over files ({RESAMPLES} resamples)"
+    uncovered = {comparison.codec: comparison.estimate.uncovered for comparison in found if comparison.estimate}
+    missing = ", ".join(f"{100 * part:.1f} % for {codec}" for codec, part in uncovered.items() if part)
+    return f"{note} without those in which a curve falls short ({missing})." if missing else f"{note}."
 
 
 def _intervals(found: Sequence[Comparison], measure: Measure) -> str:

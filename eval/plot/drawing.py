@@ -7,7 +7,7 @@ import textwrap
 from typing import TYPE_CHECKING
 
 from ..errors import Unavailable
-from .figure import Figure, Series
+from .figure import Figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -60,7 +60,7 @@ def _lines(axes: Axes, figure: Figure) -> None:
         axes.errorbar(
             series.x,  # type: ignore[arg-type]
             series.y,
-            yerr=_errors(series),
+            yerr=series.errors() if series.low else None,
             label=series.name,
             color=style.colour,
             linewidth=style.width,
@@ -100,18 +100,17 @@ def _lines(axes: Axes, figure: Figure) -> None:
 
 def _bars(axes: Axes, figure: Figure) -> None:
     for series in figure.series:
-        bars = axes.barh(series.x, series.y, xerr=_errors(series), color=series.style.colour, height=0.62, capsize=3)
+        bars = axes.barh(
+            series.x,
+            series.y,
+            xerr=series.errors() if series.low else None,
+            color=series.style.colour,
+            height=0.62,
+            capsize=3,
+        )
         axes.bar_label(bars, labels=[f"{y:+.1f}" for y in series.y], padding=6, fontsize=9)
     axes.axvline(0, color=_LEVEL, linewidth=1)
     axes.margins(x=0.16)  # room for the numbers
     axes.invert_yaxis()
     axes.grid(False, axis="y")
     axes.set(xlabel=figure.y_title, ylabel=figure.x_title)
-
-
-def _errors(series: Series) -> list[list[float]] | None:
-    """Lengths of the error bars below and above the points, [2, N]."""
-    if not series.low:
-        return None
-    below = [y - low for y, low in zip(series.y, series.low, strict=True)]
-    return [below, [high - y for y, high in zip(series.y, series.high, strict=True)]]

@@ -31,6 +31,11 @@ class Series:
     high: Sequence[float] = ()
     labels: Sequence[str] = ()
 
+    def errors(self) -> tuple[list[float], list[float]]:
+        """Lengths of the error bars below and above the points; a bar starts at its point, even outside of it."""
+        below = [max(y - low, 0.0) for y, low in zip(self.y, self.low, strict=True)]
+        return below, [max(high - y, 0.0) for y, high in zip(self.y, self.high, strict=True)]
+
 
 @dataclass(frozen=True)
 class Level:
@@ -100,10 +105,11 @@ class Figure:
             trace |= {"type": "scatter", "mode": "lines+markers" if style.marker else "lines", "line": line}
             trace["marker"] = {"color": style.colour, "symbol": style.marker or "circle", "size": 5 + style.width}
         if series.low:
+            below, above = series.errors()
             trace["error_x" if self.bars else "error_y"] = {
                 "type": "data",
-                "array": [high - y for high, y in zip(series.high, series.y, strict=True)],
-                "arrayminus": [y - low for low, y in zip(series.low, series.y, strict=True)],
+                "array": above,
+                "arrayminus": below,
                 "color": "gray" if self.bars else style.colour,
                 "thickness": 1.2,
                 "width": 4,
@@ -115,10 +121,8 @@ class Figure:
 
     def _line_name(self, level: Level) -> dict[str, Any]:
         y = math.log10(level.y) if self.log_y else level.y  # plotly wants a place of annotations in the axis' terms
-        return {
-            "xref": "paper", "x": 1, "xanchor": "right", "y": y, "yanchor": "bottom",
-            "text": level.name, "showarrow": False,
-        }  # fmt: skip
+        place = {"xref": "paper", "x": 1, "xanchor": "right", "y": y, "yanchor": "bottom"}
+        return {**place, "text": level.name, "showarrow": False}
 
 
 def _axis(title: str, log: bool) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from .palette import COLOURS, DASHES, Style
 
 EVENTS = "events.out.tfevents.*"
 LOGS = "tensorboard"  # the folder inside of a run
+FEW = 30  # points that are marked: one alone has no line
 TITLES = {
     "loss": "Loss, better ↓",
     "bpp": "Rate (bits per pixel, estimated), better ↓",
@@ -36,10 +37,11 @@ def training_figures(runs: Sequence[Path]) -> list[Figure]:
     """
     series: dict[str, list[Series]] = {}
     for number, (name, path) in enumerate(zip(_names(runs), runs, strict=True)):
-        style = Style(COLOURS[number % len(COLOURS)], "", 1.8, DASHES[number // len(COLOURS) % len(DASHES)])
+        colour, dash = COLOURS[number % len(COLOURS)], DASHES[number // len(COLOURS) % len(DASHES)]
         for tag, points in scalars(path).items():
             steps, values = zip(*points, strict=True)
-            series.setdefault(tag, []).append(Series(name, steps, values, style))
+            marker = "circle" if len(steps) <= FEW else ""
+            series.setdefault(tag, []).append(Series(name, steps, values, Style(colour, marker, 1.4, dash)))
     places = {tag: number for number, tag in enumerate(TITLES)}
     tags = sorted(series, key=lambda tag: places.get(tag, len(places)))
     return [

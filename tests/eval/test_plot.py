@@ -113,7 +113,7 @@ def test_task_curves_have_intervals_and_the_level(results: Results) -> None:
 def test_one_file_has_curves_without_intervals() -> None:
     found = by_key(figures(Results(rows(FILES[:1])), anchor="jpeg"))
     assert found["top1"].series[0].low == []
-    assert found["psnr-bd"].series[0].low == []
+    assert found["psnr-bd"].series[0].low == [] and "error bars" not in found["psnr-bd"].note
     assert "at least two files" in found["top1"].note or "no values in common" in found["top1"].note
     assert "top1-bd" not in found
 
@@ -126,6 +126,7 @@ def test_bd_rates(results: Results) -> None:
     mine = figure.series[0]
     assert mine.low[0] <= mine.y[0] <= mine.high[0]
     assert "Over 28 to 36 dB; 6 files" in figure.note
+    assert "(1000 resamples)." in figure.note
     narrow = by_key(figures(results, anchor="jpeg", interval=(30, 31)))["psnr-bd"]
     assert "Over 30 to 31 dB" in narrow.note
 
@@ -135,6 +136,8 @@ def test_a_codec_that_can_not_be_compared_is_named(results: Results) -> None:
     figure = by_key(figures(Results(short), anchor="jpeg"))["psnr-bd"]
     assert [series.name for series in figure.series] == ["mine"]
     assert "webp is not compared with jpeg: A curve of 26.03 to 29.03 does not cover" in figure.note
+    edge = by_key(figures(results, anchor="jpeg", interval=(26.03, 36)))["psnr-bd"]
+    assert "without those in which a curve falls short (" in edge.note and "% for mine" in edge.note
     none = by_key(figures(results, anchor="jpeg", interval=(10, 20)))
     assert "psnr-bd" not in none
     assert "mine is not compared with jpeg" in none["psnr"].note
@@ -207,6 +210,14 @@ def test_plotly_specs_are_valid_and_complete(results: Results) -> None:
         )
         assert value.title.text == figure.y_title and category.title.text == figure.x_title
         assert len(drawn.layout.shapes) == len(figure.levels)
+
+
+def test_an_interval_may_leave_its_value_out() -> None:
+    """The percentile bootstrap of a skewed number: matplotlib refuses bars of negative length."""
+    series = Series("a", ["a"], [5.0], Style("red"), low=[6.0], high=[7.0])
+    assert series.errors() == ([0.0], [2.0])
+    figure = Figure("a", "A", "x", "y", [series], bars=True)
+    assert picture(figure, "png") and figure.plotly()["data"][0]["error_x"]["arrayminus"] == [0.0]
 
 
 def test_level_on_a_logarithmic_axis() -> None:
