@@ -53,7 +53,7 @@ def entropy(
     repeats: Annotated[int, typer.Option("--repeats", min=1, help="Of each coder, in turn; the best counts.")] = 15,
     json: options.Json = False,
 ) -> int:
-    """Speed and size of the entropy coder, beside CompressAI and constriction."""
+    """The entropy coder beside CompressAI and constriction."""
     from kodek.eval.bench import entropy as module
 
     return _say(module.run(repeats), module.report, json)
@@ -73,7 +73,7 @@ def codec(
     repeats: Annotated[int, typer.Option("--repeats", min=1, help="Of each codec, in turn.")] = 9,
     json: options.Json = False,
 ) -> int:
-    """Encoding and decoding time, beside CompressAI's mbt2018_mean."""
+    """Encoding and decoding time beside CompressAI's mbt2018_mean."""
     from kodek.eval.bench import codec as module
 
     result = module.run(image, model, quality=quality, repeats=repeats, threads=threads, malloc=malloc, rows=rows)
@@ -89,7 +89,7 @@ def memory(
     threads: options.Threads = None,
     json: options.Json = False,
 ) -> int:
-    """Peak memory of `kodek encode` and `kodek decode` on a large photo."""
+    """Peak memory of encode and decode on a large photo."""
     from kodek.eval.bench import memory as module
 
     with _progress() as progress:
@@ -105,7 +105,7 @@ def exactness(
     ] = "80x96,47x33,1x1,136x200",
     json: options.Json = False,
 ) -> int:
-    """Prove that files decode alike under every setting of this machine, and that the proof can fail."""
+    """Prove that decoding is exact, and that the proof can fail."""
     from kodek.eval.bench import exactness as module
 
     with _progress() as progress:
@@ -122,7 +122,7 @@ def estimate(
     ] = "0,10,20,30,40,50,60,70,80,90,100",
     json: options.Json = False,
 ) -> int:
-    """Check that files are as short as the model says they should be."""
+    """Check file lengths against the model's own estimates."""
     from kodek.eval.bench import estimate as module
 
     with _progress() as progress:
