@@ -29,7 +29,7 @@ def draw(figure: Figure) -> Drawing:
     height = 1.6 + 0.42 * sum(len(series.x) for series in figure.series) if figure.bars else 4.8
     drawing = Drawing(figsize=(7.6, height), dpi=150, layout="constrained")
     axes = drawing.add_subplot()
-    axes.set_title(figure.title, fontsize=12)
+    axes.set_title(_plain(figure.title), fontsize=12)
     axes.grid(True, color="#dddddd", linewidth=0.7)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
@@ -38,7 +38,7 @@ def draw(figure: Figure) -> Drawing:
     else:
         _lines(axes, figure)
     if figure.note:
-        drawing.text(0.01, 0, textwrap.fill(figure.note, 120), fontsize=7, color=_LEVEL, va="top")
+        drawing.text(0.01, 0, _plain(textwrap.fill(figure.note, 120)), fontsize=7, color=_LEVEL, va="top")
     return drawing
 
 
@@ -61,7 +61,7 @@ def _lines(axes: Axes, figure: Figure) -> None:
             series.x,  # type: ignore[arg-type]
             series.y,
             yerr=series.errors() if series.low else None,
-            label=series.name,
+            label=_plain(series.name),
             color=style.colour,
             linewidth=style.width,
             linestyle=_DASHES[style.dash],
@@ -74,10 +74,10 @@ def _lines(axes: Axes, figure: Figure) -> None:
             zorder=style.width,  # the thick one on top
         )
     levels = [
-        axes.axhline(level.y, color=_LEVEL, linewidth=1.2, linestyle="--", label=level.name, zorder=1)
+        axes.axhline(level.y, color=_LEVEL, linewidth=1.2, linestyle="--", label=_plain(level.name), zorder=1)
         for level in figure.levels
     ]
-    axes.set(xlabel=figure.x_title, ylabel=figure.y_title)
+    axes.set(xlabel=_plain(figure.x_title), ylabel=_plain(figure.y_title))
     for log, axis, scale in ((figure.log_x, axes.xaxis, axes.set_xscale), (figure.log_y, axes.yaxis, axes.set_yscale)):
         if log:
             from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
@@ -113,4 +113,9 @@ def _bars(axes: Axes, figure: Figure) -> None:
     axes.margins(x=0.16)  # room for the numbers
     axes.invert_yaxis()
     axes.grid(False, axis="y")
-    axes.set(xlabel=figure.y_title, ylabel=figure.x_title)
+    axes.set(xlabel=_plain(figure.y_title), ylabel=_plain(figure.x_title))
+
+
+def _plain(text: str) -> str:
+    """matplotlib takes what stands between dollars for a formula."""
+    return text.replace("$", r"\$")

@@ -252,6 +252,14 @@ def test_pictures(results: Results) -> None:
     assert svg == picture(figure, "svg"), "the same bytes for the same figure"
 
 
+def test_names_are_no_formulas() -> None:
+    style = Style("red", "circle")
+    for bars in (False, True):
+        x = ["a$_{$"] if bars else [1.0]
+        figure = Figure("a", "a$_{$", "a$_{$", "a$_{$", [Series("a$_{$", x, [2.0], style)] * 2, bars=bars, note="a$_{$")
+        assert picture(figure, "svg").count(b"a$_{$") >= 4
+
+
 def test_page() -> None:
     """No name in the results can end the script or become markup."""
     name = "</script><b>&"
