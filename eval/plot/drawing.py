@@ -101,7 +101,7 @@ def _lines(axes: Axes, figure: Figure) -> None:
 def _bars(axes: Axes, figure: Figure) -> None:
     for series in figure.series:
         bars = axes.barh(
-            series.x,
+            [_plain(str(x)) for x in series.x],
             series.y,
             xerr=series.errors() if series.low else None,
             color=series.style.colour,
