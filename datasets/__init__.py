@@ -3,15 +3,16 @@
 Reads and writes media without torch; what needs torchvision imports it when it is called.
 """
 
-from .audio import Audio
-from .corpus import find_images
+from .audio import Audio, iter_audio, read_audio, resample
+from .corpus import find_audio, find_files, find_images, find_video
 from .errors import MediaError, MediaWriteError
 from .files import atomic_write, check_destination
 from .limits import DEFAULT_MAX_PIXELS
 from .picture import Picture
 from .read import READABLE_SUFFIXES, read_picture
-from .video import Video
+from .video import Video, iter_frames, read_video, write_y4m
 from .write import WRITABLE_SUFFIXES, write_picture
+from .write_audio import write_flac, write_wav
 
 __all__ = [
     "DEFAULT_MAX_PIXELS",
@@ -24,7 +25,18 @@ __all__ = [
     "Video",
     "atomic_write",
     "check_destination",
+    "find_audio",
+    "find_files",
     "find_images",
+    "find_video",
+    "iter_audio",
+    "iter_frames",
+    "read_audio",
     "read_picture",
+    "read_video",
+    "resample",
+    "write_flac",
     "write_picture",
+    "write_wav",
+    "write_y4m",
 ]

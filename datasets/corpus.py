@@ -1,16 +1,20 @@
-"""Finding the pictures to train on or to measure with: a folder, a list, or a corpus of torchvision."""
+"""Finding the media to train on or to measure with: a folder, a list, or a corpus of torchvision."""
 
 import inspect
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
+from .audio import AUDIO_SUFFIXES
 from .errors import MediaError
 from .picture import Picture
 from .read import READABLE_SUFFIXES
 from .samples import from_pillow
+
+_VIDEO = "avi flv m4v mkv mov mp4 mpeg mpg ogv ts webm wmv y4m"
+VIDEO_SUFFIXES = frozenset("." + name for name in _VIDEO.split())
 
 _TORCHVISION = "torchvision:"
 _DEFAULT_ROOT = "data"
@@ -34,15 +38,40 @@ def find_images(spec: str) -> Sequence[Path] | Sequence[Picture]:
     if spec.startswith(_TORCHVISION):
         name, _, root = spec.removeprefix(_TORCHVISION).partition(":")
         return _TorchvisionPictures(name, Path(root or _DEFAULT_ROOT))
+    return find_files(spec, READABLE_SUFFIXES, "picture")
+
+
+def find_audio(spec: str) -> list[Path]:
+    """The files of sound that `spec` names, as `find_files` takes it. Raises MediaError when there are none."""
+    return find_files(spec, AUDIO_SUFFIXES, "recording")
+
+
+def find_video(spec: str) -> list[Path]:
+    """The videos that `spec` names, as `find_files` takes it. Raises MediaError when there are none."""
+    return find_files(spec, VIDEO_SUFFIXES, "video")
+
+
+def find_files(spec: str, suffixes: Collection[str], kind: str) -> list[Path]:
+    """The files of a kind, not yet opened.
+
+    Args:
+        spec: a folder (searched in depth, hidden files left out, in natural order), a file, or a text file with a
+            path a line (relative to the file; empty lines and ``#`` lines are skipped).
+        suffixes: of the kind, in lower case, with their dots; a list may name others.
+        kind: what to call one in a sentence, "picture".
+
+    Raises:
+        MediaError: there is nothing of the kind.
+    """
     path = Path(spec)
     if path.is_dir():
-        found = _in_folder(path)
+        found = _in_folder(path, suffixes)
         if not found:
-            raise MediaError(f"{spec} holds no picture ({' '.join(sorted(READABLE_SUFFIXES))}).")
+            raise MediaError(f"{spec} holds no {kind} ({' '.join(sorted(suffixes))}).")
         return found
     if not path.exists():
         raise MediaError(f"{spec} is neither a folder nor a file.")
-    return [path] if path.suffix.lower() in READABLE_SUFFIXES else _in_list(path)
+    return [path] if path.suffix.lower() in suffixes else _in_list(path, kind)
 
 
 def natural_key(path: Path) -> list[list[tuple[int, str]]]:
@@ -53,21 +82,21 @@ def natural_key(path: Path) -> list[list[tuple[int, str]]]:
     ]
 
 
-def _in_folder(folder: Path) -> list[Path]:
+def _in_folder(folder: Path, suffixes: Collection[str]) -> list[Path]:
     found = []
     for root, folders, files in os.walk(folder):
         folders[:] = [name for name in folders if not name.startswith(".")]
         for name in files:
-            if not name.startswith(".") and Path(name).suffix.lower() in READABLE_SUFFIXES:
+            if not name.startswith(".") and Path(name).suffix.lower() in suffixes:
                 found.append(Path(root, name))
     return sorted(found, key=natural_key)
 
 
-def _in_list(path: Path) -> list[Path]:
+def _in_list(path: Path, kind: str) -> list[Path]:
     try:
         lines = path.read_text("utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise MediaError(f"{path} is neither a picture nor a list of them in UTF-8.") from error
+        raise MediaError(f"{path} is neither a {kind} nor a list of them in UTF-8.") from error
     found = []
     for number, line in enumerate(lines, 1):
         line = line.strip()
@@ -76,7 +105,7 @@ def _in_list(path: Path) -> list[Path]:
             if not found[-1].is_file():
                 raise MediaError(f"{path}, line {number}: there is no file {found[-1]}.")
     if not found:
-        raise MediaError(f"{path} lists no picture.")
+        raise MediaError(f"{path} lists no {kind}.")
     return found
 
 
