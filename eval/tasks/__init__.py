@@ -7,6 +7,6 @@ this project has seen, neither as a loss nor to choose a model by. A network tha
 from __future__ import annotations
 
 from ..measures.base import Meter
-from . import face, imagenet, text
+from . import face, imagenet, speaker, speech, text
 
-METERS: tuple[Meter, ...] = (*imagenet.METERS, *text.METERS, *face.METERS)
+METERS: tuple[Meter, ...] = (*imagenet.METERS, *text.METERS, *face.METERS, *speech.METERS, *speaker.METERS)
