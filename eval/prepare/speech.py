@@ -3,9 +3,11 @@
 Three of the speakers say 100 words and more each: a reader of Dickens, one of Shakespeare, and one who speaks freely.
 
 Nothing but the cut is changed: sampling rates are those of the recordings (16 to 48 kHz), channels are averaged.
-Transcripts are what is said, fillers and slips too. They come from the packages; the texts of Dickens, Shakespeare and
-Kennedy's speech of 1961, which are read in recordings without a transcript, are the printed ones. All are in the table
-below. What is used here must stay out of the training of audio codecs: the table says which recordings these are.
+Transcripts are what is said, fillers and slips too. They come from the packages, save that two unfinished words are
+left out; the texts of Dickens, Shakespeare and Kennedy's speech of 1961, read in recordings without a transcript, are
+the printed ones. neutts does not say how its voices were recorded; no speech is known to be synthetic.
+
+What is used here must stay out of the training of audio codecs: the table says which recordings these are.
 """
 
 from __future__ import annotations
