@@ -61,7 +61,7 @@ def read_audio(
     what was encoded.
 
     Args:
-        source: a path, or a seekable binary stream, read from where it is and not closed.
+        source: a path, or a seekable binary stream, read from its start and not closed.
         rate: resample to so many samples per second, see `resample`; None: as in the file.
         mono: average the channels.
         max_seconds: longer files are refused, before they are decoded where their header tells.
@@ -215,6 +215,7 @@ def _opened(source: str | Path | BinaryIO, name: str) -> Iterator[BinaryIO]:
                 source = stack.enter_context(open(source, "rb"))
             if not source.seekable():
                 raise MediaError(f"{name} can't be read: sound is not read from a pipe.")
+            source.seek(0)
         except OSError as error:
             raise MediaError(f"{name} can't be opened: {error.strerror or error}.") from error
         yield source
