@@ -103,6 +103,9 @@ def encodec() -> Codec:
 
 @lru_cache
 def _encodec_model() -> Any:
+    from kodek.datasets.compat import install
+
+    install()  # it imports torchaudio
     from encodec import EncodecModel, compress
 
     model = EncodecModel.encodec_model_24khz(repository=_hub()).eval()
