@@ -10,6 +10,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable
 from functools import lru_cache, partial
+from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -106,10 +107,11 @@ def _encodec_model() -> Any:
     from kodek.datasets.compat import install
 
     install()  # it imports torchaudio
-    from encodec import EncodecModel, compress
+    from encodec import EncodecModel
 
     model = EncodecModel.encodec_model_24khz(repository=_hub()).eval()
-    compress.MODELS[model.name] = lambda: model  # instead of loading it anew for every file
+    # instead of loading it anew for every file; the package hides this module behind a function of the same name
+    import_module("encodec.compress").MODELS[model.name] = lambda: model
     return model
 
 
