@@ -146,9 +146,7 @@ def _decoded(file: BinaryIO, name: str, max_seconds: float | None) -> Iterator[t
         if vorbis:  # FFmpeg cuts too much off the end of a file of one page
             stream.codec_context.flags2 |= av.codec.context.Flags2.skip_manual
         length, shape = 0, None
-        for frame in container.decode(stream):
-            if not frame.samples:
-                continue
+        for frame in _frames(container, stream, vorbis):
             rate = frame.sample_rate
             if shape is None:
                 shape = (rate, frame.layout.nb_channels)
@@ -170,6 +168,13 @@ def _decoded(file: BinaryIO, name: str, max_seconds: float | None) -> Iterator[t
             raise MediaError(f"{name} holds no sound.")
         if kind in _LOSSLESS and end is not None and length < end:
             raise MediaError(f"{name} is damaged or cut off: {length} of {end} samples can be read.")
+
+
+def _frames(container: Any, stream: Any, vorbis: bool) -> Iterator[Any]:
+    for number, packet in enumerate(container.demux(stream)):
+        frames = packet.decode()
+        if not vorbis or number:  # Vorbis' first block only begins an overlap, and manual skipping leaves it in
+            yield from (frame for frame in frames if frame.samples)
 
 
 def _floats(frame: Any) -> np.ndarray:
