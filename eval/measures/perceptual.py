@@ -110,7 +110,7 @@ def _tensors(title: str, sample: Sample, coded: Coded) -> list[torch.Tensor]:
     """Both pictures as float32 [1, 3, H, W], 0 to 1. Raises EvalError."""
     import torch
 
-    pictures = [np.asarray(signal) for signal in (sample.signal, coded.signal)]
+    pictures: list[np.ndarray] = [np.asarray(signal) for signal in (sample.signal, coded.signal)]
     height, width = pictures[0].shape[:2]
     if pictures[0].shape != pictures[1].shape:
         raise EvalError(f"The pictures have different shapes: {pictures[0].shape} and {pictures[1].shape}.")
