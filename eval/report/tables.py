@@ -1,0 +1,177 @@
+"""The numbers of the page's tables, each computed from the rows."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..bd import INTERVAL, Interval
+from ..bootstrap import pooled_interval
+from ..comparison import Comparison, compare
+from ..errors import EvalError
+from ..measures import Measure
+from ..results import Results, scale
+from .words import number, plural, span
+
+ANCHORS = ("jpeg", "x264", "opus", "mp3")  # whom the field compares with first
+Found = dict[tuple[str, str, str], Comparison | str]  # by measure, codec and anchor; or why there is none
+
+
+def default_anchor(results: Results) -> str:
+    """The anchor to show first: one of the usual, or the last that was asked for."""
+    names = results.codecs
+    usual = (name for wanted in ANCHORS for name in names if name.split("-")[0] == wanted)
+    return next(usual, names[-1])
+
+
+def main_codec(results: Results, anchor: str) -> str | None:
+    """Whom the headline is about: kodek's own first."""
+    others = [name for name in results.codecs if name != anchor]
+    own = {row["codec"] for row in results.rows if "generation" in row["versions"]}
+    return next((name for name in others if name in own), others[0] if others else None)
+
+
+def comparisons(results: Results, interval: Interval = INTERVAL, tell: Callable[[str], None] = lambda _: None) -> Found:
+    """Every codec against every other at equal value of every measure."""
+    found: Found = {}
+    for measure in results.measures:
+        tell(f"BD-rates, {measure.title}")
+        for codec in results.codecs:
+            for anchor in results.codecs:
+                if codec != anchor:
+                    try:
+                        result: Comparison | str = compare(results, codec, anchor, measure.name, interval)
+                    except EvalError as reason:
+                        result = str(reason)
+                    found[measure.name, codec, anchor] = result
+    return found
+
+
+def bd_tables(results: Results, found: Found) -> list[dict[str, Any]]:
+    """A table for each measure and anchor, for the page's script."""
+    if len(results.codecs) < 2:
+        return []
+    return [
+        {
+            "group": "tasks" if measure in results.tasks else "curves",
+            "title": measure.title,
+            "anchor": default_anchor(results),
+            "tables": {anchor: _bd_table(results, measure, anchor, found) for anchor in results.codecs},
+        }
+        for measure in results.measures
+    ]
+
+
+def _bd_table(results: Results, measure: Measure, anchor: str, found: Found) -> dict[str, Any]:
+    rows = []
+    for codec in results.codecs:
+        if codec == anchor:
+            rows.append({"codec": codec, "anchor": True, "mean": None})
+            continue
+        result = found[measure.name, codec, anchor]
+        if isinstance(result, str):
+            rows.append({"codec": codec, "mean": None, "reason": result})
+        else:
+            rows.append({"codec": codec, "over": span(result, measure), **_numbers(result)})
+    spans = {row["over"] for row in rows if "over" in row}
+    where = f"over {spans.pop()}" if len(spans) == 1 else "each over the values that it shares with the anchor"
+    files = plural(len(results.files_of(measure.name)), "file")
+    caption = f"BD-rate against {anchor} at equal {measure.title}, {where}; {files}."
+    return {"rows": rows, "caption": caption, "same": not spans, "files": measure not in results.tasks}
+
+
+def _numbers(result: Comparison) -> dict[str, Any]:
+    estimate, files = result.estimate, result.files
+    return {
+        "mean": _finite(result.percent),
+        "low": _finite(estimate.low) if estimate else None,
+        "high": _finite(estimate.high) if estimate else None,
+        "file_mean": _finite(files.mean) if files else None,
+        "files": len(files.rates) if files else 0,
+        "of": len(files.rates) + len(files.missing) if files else 0,
+    }
+
+
+def task_tables(results: Results, judges: dict[str, str]) -> list[dict[str, Any]]:
+    """Codec by rate -> task value and its interval."""
+    return [_task_table(results, measure, judges.get(measure.name, "")) for measure in results.tasks]
+
+
+def _task_table(results: Results, measure: Measure, judge: str) -> dict[str, Any]:
+    level = results.level(measure.name)
+    groups = []
+    for codec in results.codecs:
+        rows = [
+            {
+                "setting": f"{point.setting:g}",
+                "rate": f"{point.rate:.3f}" if results.rate_unit == "bpp" else f"{point.rate:.2f}",
+                "value": number(point.value, measure),
+                "interval": _interval(results.values(codec, point.setting, measure.name), measure),
+            }
+            for point in results.curve(codec, measure.name)
+        ]
+        if rows:
+            groups.append({"codec": codec, "rows": rows})
+    best = "more is better" if measure.higher else "less is better"
+    files = plural(len(results.files_of(measure.name)), "file")
+    original = f" The uncompressed originals reach {number(level, measure)}." if level is not None else ""
+    column = measure.title
+    return {
+        "title": column,
+        "column": column,
+        "judge": judge,
+        "groups": groups,
+        "caption": f"{files}; {best}.{original}",
+    }
+
+
+def _interval(values: Sequence[Any], measure: Measure) -> str:
+    pairs = [(value[0], value[1]) if isinstance(value, list | tuple) else (value, 1.0) for value in values]
+    try:
+        estimate = pooled_interval(pairs)
+    except EvalError:  # a single file
+        return "-"
+    low, high = (
+        number(scale(measure) * end, measure).removesuffix(measure.unit).strip()
+        for end in (estimate.low, estimate.high)
+    )
+    return f"{low} to {high}"
+
+
+def speed_table(results: Results) -> list[dict[str, Any]]:
+    """A row a codec: its range of mean seconds a file, and its peaks of memory; [] without timings."""
+    rows = []
+    for codec in results.codecs:
+        group = [row for row in results.timings if row["codec"] == codec]
+        if group:
+            seconds = [results.seconds(codec, setting) for setting in {row["setting"] for row in group}]
+            ways = list(zip(*(pair for pair in seconds if pair), strict=True))
+            peaks = [[row[key] for row in group if row[key]] for key in ("encode_peak", "decode_peak")]
+            rows.append((codec, [_range(way) for way in ways] + [_megabytes(peak) for peak in peaks]))
+    columns = [[cells[column][0] for _, cells in rows] for column in range(4)] if rows else []
+    return [
+        {
+            "codec": codec,
+            "cells": [
+                {"text": text, "best": len(rows) > 1 and value == min(column)}
+                for (value, text), column in zip(cells, columns, strict=True)
+            ],
+        }
+        for codec, cells in rows
+    ]
+
+
+def _range(seconds: Sequence[float]) -> tuple[float, str]:
+    low, high = (f"{value:.2g}" if value < 10 else f"{value:.0f}" for value in (min(seconds), max(seconds)))
+    return float(np.mean(seconds)), low if low == high else f"{low} to {high}"
+
+
+def _megabytes(peaks: Sequence[int]) -> tuple[float, str]:
+    return (max(peaks), f"{max(peaks) / 1e6:.0f}") if peaks else (math.inf, "-")
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None
