@@ -27,10 +27,11 @@ from .tables import (
     comparisons,
     default_anchor,
     main_codec,
+    main_measure,
     speed_table,
     task_tables,
 )
-from .words import conventions, difference, measured, plural, span, versions
+from .words import conventions, difference, measured, plural, signed, span, versions
 
 FILES = 4
 STYLES = ("report.css", "theme.js")  # loaded before the page is painted
@@ -153,7 +154,8 @@ def _page(
         "title": f"{headline} - kodek report",
         "eyebrow": _eyebrow(runs),
         "headline": headline,
-        "measured": f"{note} {measured(results)}".strip(),
+        "note": note,
+        "measured": measured(results),
         "problems": problems,
         "curves": "curves" in groups,
         "bd": any(entry["group"] == "curves" for entry in data["bd"]),
@@ -195,27 +197,29 @@ def _needed(script: str, data: dict[str, Any]) -> bool:
 
 def _headline(results: Results, found: Found) -> tuple[str, str]:
     """The main result in a sentence, and what it is of in another."""
-    measure = next((measure for measure in results.measures if measure not in results.tasks), None)
-    anchor = default_anchor(results)
+    measure, anchor = main_measure(results), default_anchor(results)
     codec = main_codec(results, anchor)
     if measure is None or codec is None:
         return f"{', '.join(results.codecs)}: {plural(len(results.files), 'file')} measured", ""
-    results_of = {other: found[measure.name, codec, other] for other in results.codecs if other != codec}
-    result = results_of[anchor]
+    of_others = {other: found[measure.name, codec, other] for other in results.codecs if other != codec}
+    result = of_others[anchor]
     if isinstance(result, str):
-        return f"{codec} beside {anchor}: no BD-rate", f"The reason: {result}"
-    note = f"Mean curves over {span(result, measure)}."
+        return f"{codec} beside {anchor}: no BD-rate at equal {measure.title}", f"The reason: {result}"
+    headline = f"{codec} needs {difference(result.percent)} {anchor} at equal {measure.title}"
+    note = f"Mean curves over {span(result, measure)}"
     if result.estimate is not None:
-        low, high = sorted((result.estimate.low, result.estimate.high))
-        note = f"{note[:-1]}; {low:+.1f} to {high:+.1f} % in 95 % of bootstrap resamples of the files."
+        low, high = result.estimate.low, result.estimate.high
+        if low < 0 < high:  # of files like these, others might say the opposite
+            headline = f"No clear difference between {codec} and {anchor} at equal {measure.title}"
+            note += f": {signed(result.percent)} % bits"
+        note += f"; {signed(low)} to {signed(high)} % in 95 % of bootstrap resamples of the files"
     others = [
-        f"{comparison.percent:+.1f} % against {other}"
-        for other, comparison in results_of.items()
+        f"{signed(comparison.percent)} % against {other}"
+        for other, comparison in of_others.items()
         if other != anchor and isinstance(comparison, Comparison)
     ]
-    if others:
-        note += f" The same codec: {', '.join(others)}."
-    return f"{codec} needs {difference(result.percent)} {anchor} at equal {measure.title}", note
+    tail = f"In the same way: {', '.join(others)}." if others else ""
+    return headline, f"{note}. {tail}".strip()
 
 
 def _eyebrow(runs: list[dict[str, Any]]) -> str:

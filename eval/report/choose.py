@@ -106,14 +106,19 @@ def spread(results: Results, count: int) -> list[str]:
 
 
 def targets(rows: Sequence[Row], count: int, size: Callable[[Row], float]) -> list[float]:
-    """Sizes in equal proportions, over what all codecs reach of a file; over what any reaches if they have none."""
+    """Sizes in equal proportions, over what all codecs reach of a file; over what any reaches if they have none.
+
+    They are sizes of the codec with the fewest settings, so that the others can come near to it.
+    """
     by_codec: dict[str, list[float]] = {}
     for row in rows:
         by_codec.setdefault(row["codec"], []).append(size(row))
     low, high = max(map(min, by_codec.values())), min(map(max, by_codec.values()))
     if low >= high:
         low, high = min(map(min, by_codec.values())), max(map(max, by_codec.values()))
-    return [float(value) for value in np.geomspace(low, high, count)]
+    fewest = min(by_codec.values(), key=len)
+    wanted = np.geomspace(low, high, count)
+    return sorted({min(fewest, key=lambda known: abs(np.log(known / value))) for value in wanted})
 
 
 def nearest(rows: Sequence[Row], sizes: Sequence[float], size: Callable[[Row], float]) -> list[Row]:

@@ -11,7 +11,7 @@ from PIL import Image, features
 from ..results import Results
 from ..rows import Row
 from .choose import Shelf, Tell, by_codec, nearest, spread, targets
-from .words import shown
+from .words import leading, shown
 
 FOLDER = "pictures"
 RATES = 5  # sizes to choose from, fewer where the folder would become too large
@@ -54,9 +54,7 @@ def _picture(
                         "setting": f"{row['setting']:g}",
                         "bytes": row["bytes"],
                         "bpp": 8 * row["bytes"] / (width * height),
-                        "measures": shown(
-                            row, [measure for measure in results.measures if measure not in results.tasks][:3]
-                        ),
+                        "measures": shown(row, leading(results)),
                     }
                 )
     cropped = part.shape != original.shape

@@ -12,7 +12,7 @@ from ..results import Results, rate
 from ..rows import Row
 from .choose import Shelf, Tell, by_codec, nearest, spread, targets
 from .spectrogram import spectrogram
-from .words import shown
+from .words import leading, shown
 
 FOLDER = "sounds"
 RATES = 5
@@ -58,8 +58,8 @@ def _sound(
             if isinstance(decoded, Audio):
                 versions = codecs.setdefault(codec, [])
                 name = f"{stem}-{results.codecs.index(codec)}-{len(versions)}"  # no file or codec gives a path its name
-                measures = shown(row, [measure for measure in results.measures if measure not in results.tasks][:3])
-                versions.append({**_save(decoded, out, name), "kbps": rate(row), "measures": measures})
+                facts = {"kbps": rate(row), "measures": shown(row, leading(results))}
+                versions.append(_save(decoded, out, name) | facts)
     cut = original.seconds > SECONDS
     return {
         "name": file,
@@ -69,7 +69,7 @@ def _sound(
     }
 
 
-def _save(audio: Audio, out: Path, name: str) -> dict[str, str]:
+def _save(audio: Audio, out: Path, name: str) -> dict[str, Any]:
     folder = out / FOLDER
     folder.mkdir(exist_ok=True)
     part = Audio(np.ascontiguousarray(audio.samples[:, : int(SECONDS * audio.rate)]), audio.rate)

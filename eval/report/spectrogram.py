@@ -9,9 +9,10 @@ from kodek.datasets import Audio
 
 from ..errors import Unavailable
 
-SIZE = (680, 300)  # pixels
+SIZE = (680, 340)  # pixels
 _DPI = 100
 _INK = "#8a8a8a"  # of the axes: legible on a light and on a dark page
+_TEXT = 13  # points, as pages show the picture at half its size
 _WINDOW, _HOP = 0.032, 0.008  # seconds
 _RANGE = (-90.0, 0.0)  # dB of full scale
 
@@ -38,13 +39,13 @@ def spectrogram(audio: Audio) -> bytes:
         vmax=_RANGE[1],
         extent=(0, audio.seconds, 0, audio.rate / 2000),
     )
-    axes.set_xlabel("seconds", color=_INK)
-    axes.set_ylabel("kHz", color=_INK)
+    axes.set_xlabel("seconds", color=_INK, fontsize=_TEXT)
+    axes.set_ylabel("kHz", color=_INK, fontsize=_TEXT)
     bar = figure.colorbar(image, ax=axes, pad=0.01)
-    bar.set_label("dB", color=_INK)
+    bar.set_label("dB", color=_INK, fontsize=_TEXT)
     bar.outline.set_visible(False)
     for part in (axes, bar.ax):
-        part.tick_params(colors=_INK, labelsize=9)
+        part.tick_params(colors=_INK, labelsize=_TEXT)
     axes.spines[:].set_visible(False)
     png = io.BytesIO()
     figure.savefig(png, format="png", transparent=True)

@@ -17,6 +17,7 @@ from ..results import Results, scale
 from .words import number, plural, span
 
 ANCHORS = ("jpeg", "x264", "opus", "mp3")  # whom the field compares with first
+MEASURES = ("psnr", "visqol", "pesq_wb", "mel")  # whose result is the headline, the first that there is
 Found = dict[tuple[str, str, str], Comparison | str]  # by measure, codec and anchor; or why there is none
 
 
@@ -32,6 +33,11 @@ def main_codec(results: Results, anchor: str) -> str | None:
     others = [name for name in results.codecs if name != anchor]
     own = {row["codec"] for row in results.rows if "generation" in row["versions"]}
     return next((name for name in others if name in own), others[0] if others else None)
+
+
+def main_measure(results: Results) -> Measure | None:
+    metrics = {measure.name: measure for measure in results.measures if measure not in results.tasks}
+    return next((metrics[name] for name in (*MEASURES, *metrics) if name in metrics), None)
 
 
 def comparisons(results: Results, interval: Interval = INTERVAL, tell: Callable[[str], None] = lambda _: None) -> Found:
@@ -156,7 +162,7 @@ def speed_table(results: Results) -> list[dict[str, Any]]:
         {
             "codec": codec,
             "cells": [
-                {"text": text, "best": len(rows) > 1 and value == min(column)}
+                {"text": text, "best": value == min(column) < max(column)}
                 for (value, text), column in zip(cells, columns, strict=True)
             ],
         }

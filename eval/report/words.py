@@ -36,6 +36,20 @@ def shown(row: Row, measures: Sequence[Measure]) -> list[tuple[str, str]]:
     return found
 
 
+def leading(results: Results) -> list[Measure]:
+    """What is said beside a picture or a player: up to three metrics, one of a family (psnr, psnr_y, ...)."""
+    families: dict[str, Measure] = {}
+    for measure in results.measures:
+        if measure not in results.tasks:
+            families.setdefault(measure.name.split("_")[0], measure)
+    return list(families.values())[:3]
+
+
+def signed(percent: float) -> str:
+    """With a true minus sign."""
+    return f"{percent:+.1f}".replace("-", "\N{MINUS SIGN}")
+
+
 def span(comparison: Comparison, measure: Measure) -> str:
     low, high = (f"{end:.4g}" for end in comparison.interval)
     return f"{low} to {high} {measure.unit}".rstrip()
@@ -81,7 +95,7 @@ def conventions(results: Results) -> list[str]:
         lines.insert(1, f"PSNR: of {of} at 8 bits, in dB; the value of a curve is the mean of the files' decibels.")
     if results.tasks:
         lines.append(
-            "Task values are those of networks that no codec here was trained with; curves are made monotone by "
+            "No judge of a task took part in the training of a kodek codec. Task curves are made monotone by "
             "isotonic regression before rates are compared at equal task quality."
         )
     return lines

@@ -217,8 +217,8 @@ def test_spectrogram() -> None:
     assert power.max() == pytest.approx(-6, abs=0.5)  # half of full scale
     frequency = np.argmax(power[:, 20]) / (power.shape[0] - 1) * 8000
     assert frequency == pytest.approx(2000, abs=40)
-    assert Image.open(io.BytesIO(spectrogram(sound()))).size == (680, 300)
-    assert Image.open(io.BytesIO(spectrogram(Audio(np.zeros((2, 1), np.float32), 8000)))).size == (680, 300)
+    assert Image.open(io.BytesIO(spectrogram(sound()))).size == (680, 340)
+    assert Image.open(io.BytesIO(spectrogram(Audio(np.zeros((2, 1), np.float32), 8000)))).size == (680, 340)
 
 
 def test_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

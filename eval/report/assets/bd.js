@@ -37,7 +37,7 @@
           make("span", { class: "soft" }, ` (${row.files} of ${row.of})`)));
     });
     return make("table", {},
-      make("caption", {}, entry.caption),
+      make("caption", {}, make("span", {}, entry.caption)),
       make("thead", {}, make("tr", {}, ...columns.map(([text, kind]) => make("th", { scope: "col", class: kind }, text)))),
       make("tbody", {}, ...rows));
   }

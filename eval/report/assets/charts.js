@@ -5,6 +5,16 @@
   const token = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
   const charts = [];
 
+  /** What a logarithmic axis over these numbers says: 1, 2, 5, more digits where it is short, Plotly's where shorter. */
+  function ticks(values) {
+    const ratio = Math.max(...values) / Math.min(...values);
+    if (!(ratio > 2)) return { tickmode: "auto", dtick: null };
+    const digits = ratio < 8 ? [1, 1.5, 2, 3, 4, 5, 6, 8] : [1, 2, 5];
+    const powers = [-4, -3, -2, -1, 0, 1, 2, 3, 4, 5];
+    const tickvals = powers.flatMap((power) => digits.map((digit) => Number(`${digit}e${power}`)));
+    return { tickmode: "array", tickvals, ticktext: tickvals.map(String) };
+  }
+
   function colours() {
     const axis = { color: token("--soft"), gridcolor: token("--line"), zerolinecolor: token("--line"), linecolor: token("--line") };
     return {
@@ -26,15 +36,17 @@
 
   function layout(figure, log, narrow) {
     const own = { ...figure.layout };
+    const values = (axis) => figure.data.flatMap((trace) => trace[axis]);
     for (const key of ["template", "width", "height", "title"]) delete own[key];
     return merged(merged(own, colours()), {
       autosize: true,
-      height: narrow ? 420 : 500,
+      height: narrow ? 360 + 20 * figure.data.length : 500,
       margin: narrow ? { l: 46, r: 8, t: 10, b: 48 } : { l: 60, r: 12, t: 10, b: 56 },
-      legend: narrow ? { orientation: "h", y: -0.2, x: 0, yanchor: "top", font: { size: 12 } }
+      legend: narrow ? { orientation: "h", y: -0.3, x: 0, yanchor: "top", font: { size: 12 } }
         : { orientation: "v", x: 1.02, y: 1, xanchor: "left", yanchor: "top" },
-      xaxis: { type: log ? "log" : "linear", dtick: log ? "D2" : null, autorange: true, automargin: true },
-      yaxis: { automargin: true },
+      xaxis: { type: log ? "log" : "linear", autorange: true, automargin: true,
+        ...(log ? ticks(values("x")) : { tickmode: "auto", dtick: null }) },
+      yaxis: { automargin: true, ...(own.yaxis.type === "log" ? ticks(values("y")) : {}) },
       dragmode: matchMedia("(pointer: coarse)").matches ? false : "zoom",
       hovermode: "closest",
     });
@@ -65,7 +77,8 @@
       state.log = index === 1;
       if (panel.data) draw();
     });
-    root.append(make("div", { class: "controls" }, figures.length > 1 ? tabs.list : make("strong", {}, figures[0].title), scale.list), panel, note);
+    root.append(make("div", { class: "controls" }, figures.length > 1 ? tabs.list : make("strong", {}, figures[0].title),
+      make("div", { class: "choice axis" }, make("span", { "aria-hidden": "true" }, "rate"), scale.list)), panel, note);
     scale.pick(state.log ? 1 : 0);
     tabs.pick(0);
     panel.on("plotly_restyle", () => {

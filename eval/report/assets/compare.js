@@ -12,27 +12,30 @@
   const verdict = make("p", { class: "note", "aria-live": "polite" });
 
   const versions = (file, codec) => file.codecs[codec] || [];
-  const pickOf = (file, codec) => {
+  const pickOf = (file, codec, bytes) => {
     if (codec === ORIGINAL || !versions(file, codec).length) return { ...file.original, original: true };
-    return nearest(versions(file, codec), file.targets[state.target], (version) => version.bytes);
+    return nearest(versions(file, codec), bytes, (version) => version.bytes);
   };
 
   function caption(element, codec, file, picked) {
     const line = picked.original ? "uncompressed" : `setting ${picked.setting}`;
     const measures = picked.original ? [] : picked.measures;
     element.replaceChildren(make("strong", {}, picked.original ? ORIGINAL : codec), make("span", { class: "soft" }, ` ${line}`), make("br"),
-      picked.original ? "" : `${count(picked.bytes)} bytes, ${picked.bpp.toFixed(3)} bpp`,
+      picked.original ? "" : `${count(picked.bytes)} bytes`,
+      ...(picked.original ? [] : [make("br"), `${picked.bpp.toFixed(3)} bpp`]),
       ...measures.flatMap(([name, text]) => [make("br"), `${name} ${text}`]));
   }
 
   function draw() {
     const file = files[state.file];
-    const sides = [state.left, state.right].map((codec) => ({ codec, picked: pickOf(file, codec) }));
+    const target = file.targets[Math.min(state.target, file.targets.length - 1)];
+    const first = pickOf(file, state.left, target);
+    const sides = [{ codec: state.left, picked: first }, { codec: state.right, picked: pickOf(file, state.right, first.bytes || target) }];
     const name = (side) => (side.picked.original ? ORIGINAL : side.codec);
     viewer.show(file.width, file.height, sides.map((side) => ({ src: side.picked.src, name: name(side),
       alt: side.picked.original ? `${file.name}, original` : `${file.name} coded by ${side.codec} in ${side.picked.bytes} bytes` })));
     sides.forEach((side, i) => caption(captions[i], side.codec, file, side.picked));
-    const target = file.targets[state.target];
+    size.max = String(file.targets.length - 1);
     size.setAttribute("aria-valuetext", `about ${count(target)} bytes`);
     output.textContent = `about ${count(target)} bytes`;
     const [left, right] = sides.map((side) => side.picked);
@@ -59,9 +62,8 @@
       choice("right", names, state.right, set("right")).element,
       make("label", { class: "choice wide" }, make("span", {}, "size ", output), size),
       make("div", { class: "choice" }, make("span", { "aria-hidden": "true" }, "zoom"), zoom.list)),
-    viewer.element,
-    make("div", { class: "sides" }, ...captions),
-    verdict);
+    viewer.element);
+  viewer.element.append(make("div", { class: "sides" }, ...captions), verdict);
   zoom.pick(0);
   draw();
 })();

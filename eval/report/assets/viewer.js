@@ -8,7 +8,7 @@ class Viewer {
     this.split = 50;
     this.zoom = 1;
     this.pan = { x: 0, y: 0 };  // of the centre, in CSS pixels
-    this.images = [0, 1].map(() => make("img", { draggable: "false", decoding: "async" }));
+    this.images = [0, 1].map(() => make("img", { draggable: "false", decoding: "sync" }));
     this.layers = this.images.map((image, i) => make("div", { class: `layer layer-${i ? "right" : "left"}` }, image));
     this.tags = ["left", "right"].map((side) => make("span", { class: `tag tag-${side}`, "aria-hidden": "true" }));
     this.handle = make("div", { class: "handle", role: "slider", tabindex: "0", "aria-label": "Divider between the pictures",
@@ -57,6 +57,7 @@ class Viewer {
     this.slack = { x: Math.max(0, (width * scale - shown.width) / 2), y: Math.max(0, (height * scale - shown.height) / 2) };
     this.shift(0, 0, false);
     this.stage.style.width = `${shown.width}px`;
+    this.element.style.setProperty("--stage", `${shown.width}px`);
     this.stage.style.height = `${shown.height}px`;
     this.stage.classList.toggle("zoomed", this.slack.x > 0 || this.slack.y > 0);
     for (const image of this.images) {
