@@ -42,7 +42,8 @@ class Shelf:
                 except MediaError as error:
                     self._say(f"{file} is not shown: {error}")
                     return None
-        self._say(f"{file} is not shown: the original is not where the run found it.")
+        where = "is not where the run found it" if self.results.folders else "is unknown to a file of rows"
+        self._say(f"{file} is not shown: the original {where}.")
         return None
 
     def decoded(self, row: Row, original: Signal) -> Signal | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -23,25 +23,29 @@ def is_report(folder: Path) -> bool:
         return False
 
 
-def check(out: Path, force: bool) -> None:
+def check(out: Path, force: bool, sources: Sequence[Path] = ()) -> None:
     """See before the work is done that `out` may become a report: it is new, empty, or an earlier one.
 
+    sources: what the report is made of, which it can't replace.
+
     Raises:
-        MediaWriteError: it is something else and `force` is false, or a file, or its place can't be written to.
+        MediaWriteError: it is a file, is or holds a source, is something else and `force` is false, or its place can't
+            be written to.
     """
     if out.is_symlink() or (out.exists() and not out.is_dir()):
         raise MediaWriteError(f"{out} can't be a folder: it is a file.")
+    for source in (*sources, Path.cwd()):
+        if out.is_dir() and source.resolve().is_relative_to(out.resolve()):
+            raise MediaWriteError(f"{out} can't be the report: it holds {source}.")
     if out.is_dir() and any(out.iterdir()) and not is_report(out) and not force:
         raise MediaWriteError(f"{out} is a folder of other things: --force replaces it and all that is in it.")
-    if out.is_dir() and Path.cwd().resolve().is_relative_to(out.resolve()):
-        raise MediaWriteError(f"{out} can't be replaced: it holds the working directory.")
     above = next(folder for folder in out.absolute().parents if folder.exists())
     if not above.is_dir() or not os.access(above, os.W_OK):
         raise MediaWriteError(f"{out} can't be written: no permission to write to {above}.")
 
 
 @contextmanager
-def whole(out: Path, force: bool) -> Iterator[Path]:
+def whole(out: Path, force: bool, sources: Sequence[Path] = ()) -> Iterator[Path]:
     """Yields a new folder beside `out` that takes its place when the block ends without an exception.
 
     On any exception, a keyboard interrupt included, the new folder is removed and `out` is as it was.
@@ -49,7 +53,7 @@ def whole(out: Path, force: bool) -> Iterator[Path]:
     Raises:
         MediaWriteError: as `check`, or the system refused.
     """
-    check(out, force)
+    check(out, force, sources)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         beside = out.absolute().with_name(f".{out.absolute().name}.{secrets.token_hex(4)}.tmp")

@@ -207,6 +207,14 @@ def test_only_a_report_is_replaced(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
+def test_the_sources_are_never_replaced(tmp_path: Path) -> None:
+    results = Results.load([evaluation(tmp_path)])
+    for out in (tmp_path, tmp_path / "results", tmp_path / "data"):
+        with pytest.raises(MediaWriteError, match="can't be the report"):
+            build(results, out, force=True)
+    assert (tmp_path / "results" / "rows.jsonl").exists() and (tmp_path / "data" / "a.png").exists()
+
+
 def sound(rate: int = 16000, seconds: float = 0.5) -> Audio:
     times = np.arange(int(rate * seconds)) / rate
     return Audio(np.float32(0.5 * np.sin(2 * np.pi * 2000 * times))[None], rate)

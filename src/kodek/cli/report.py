@@ -30,7 +30,7 @@ def report(
     from kodek.eval.report import build, check
     from kodek.eval.results import Results
 
-    check(out, force)
+    check(out, force, results)
     try:
         found = Results.load(results)
     except OSError as error:
