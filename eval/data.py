@@ -19,7 +19,6 @@ from kodek.datasets import (
     find_video,
     read_audio,
     read_picture,
-    read_video,
 )
 
 from .errors import EvalError
@@ -57,7 +56,7 @@ class Data:
 
     def _signal(self, item: Path | Picture, name: str) -> Signal:
         if isinstance(item, Path) and self.media is not Media.IMAGE:
-            return read_audio(item) if self.media is Media.AUDIO else read_video(item)
+            return read_audio(item)
         picture = item if isinstance(item, Picture) else read_picture(item)
         if picture.depth != 8 or picture.mode == "CMYK":
             raise MediaError(f"{name} is {picture.mode} of {picture.depth} bits; runs are over 8-bit grey and RGB.")

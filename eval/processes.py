@@ -22,9 +22,11 @@ _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM
 
 
 def each(
-    work: Callable[[T], Any], jobs: Sequence[T], processes: int, start: worker.Start
+    work: Callable[[T], Any], jobs: Sequence[T], processes: int, start: worker.Start, one_thread: bool = True
 ) -> Iterator[tuple[T, Any | Exception]]:
     """Do `work` for every job in other processes; yields (job, result or exception) as they come.
+
+    one_thread: in each process; else as many as its libraries like.
 
     A process that dies takes down those beside it: all that were under way are done again one by one, and only the one
     that dies again counts as failed.
@@ -32,22 +34,27 @@ def each(
     waiting = deque(jobs)
     while waiting:
         suspects: list[T] = []
-        yield from _together(work, waiting, processes, start, suspects)
+        yield from _together(work, waiting, processes, start, one_thread, suspects)
         for job in suspects:
             alone: list[T] = []
-            yield from _together(work, deque([job]), 1, start, alone)
+            yield from _together(work, deque([job]), 1, start, one_thread, alone)
             if alone:
                 yield job, EvalError("The process that worked on it died, perhaps for want of memory.")
 
 
 def _together(
-    work: Callable[[T], Any], waiting: deque[T], processes: int, start: worker.Start, suspects: list[T]
+    work: Callable[[T], Any],
+    waiting: deque[T],
+    processes: int,
+    start: worker.Start,
+    one_thread: bool,
+    suspects: list[T],
 ) -> Iterator[tuple[T, Any | Exception]]:
     """As `each`, up to the death of a process; the jobs that were then under way go to `suspects`."""
     context = multiprocessing.get_context("spawn")
     processes = min(processes, len(waiting))
     running: dict[Future[Any], T] = {}
-    environment = MALLOC["tuned"] | (_ONE_THREAD if start.threads == 1 else {})
+    environment = MALLOC["tuned"] | (_ONE_THREAD if one_thread else {})
     with _environment(environment):
         pool = ProcessPoolExecutor(processes, context, worker.begin, (start,))
         try:

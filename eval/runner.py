@@ -9,6 +9,7 @@ measures that are asked for.
 from __future__ import annotations
 
 import json
+import operator
 import os
 import platform
 import shlex
@@ -16,6 +17,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -71,7 +73,7 @@ class Run:
         timed: int | None = None,
         device: str = "cpu",
     ) -> None:
-        self.data, self.out, self.device = data, out, device
+        self.data, self.out = data, out
         self.jobs = jobs or os.cpu_count() or 1
         self.timed = len(data.names) if timed is None else min(timed, len(data.names))
         self.outcome = Outcome()
@@ -80,8 +82,8 @@ class Run:
         self._before = read_run(out)
         if self._before and (self._before["data"], self._before["files"]) != (data.spec, len(data.names)):
             raise EvalError(f"{out} holds results of {self._before['files']} files of {self._before['data']}.")
-        self.meters = self._available_meters(meters)
-        self.codecs = self._available_codecs(codecs)
+        self._start = worker.Start(data.spec, data.media, data.limit, device)
+        self.codecs, self.meters = self._available(codecs, meters)
         if not self.codecs:
             raise EvalError("There is no codec to measure: " + "; ".join(self.outcome.unavailable.values()))
 
@@ -93,32 +95,32 @@ class Run:
         self._describe(_now())
         return self.outcome
 
-    def _available_meters(self, names: Sequence[str]) -> dict[str, Meter]:
-        found = {name: find_meter(name) for name in names}
-        for name, meter in found.items():
-            if self.data.media not in meter.media:
-                raise EvalError(f"{name} does not measure {self.data.media}, which is what {self.data.spec} holds.")
-        return {name: found[name] for name, reason in self._inspect(worker.load_meter, names) if reason is None}
+    def _available(self, specs: Sequence[str], names: Sequence[str]) -> tuple[dict[str, Codec], dict[str, Meter]]:
+        """Codecs and meters by the names they were asked for; those that this machine lacks are noted and left out.
 
-    def _available_codecs(self, specs: Sequence[str]) -> dict[str, Codec]:
-        found = dict(self._inspect(worker.describe_codec, specs))
-        for spec, codec in found.items():
-            if codec.media is not self.data.media:
-                raise EvalError(f"{spec} does not code {self.data.media}, which is what {self.data.spec} holds.")
-        return found
-
-    def _inspect(self, look: Callable[[str], Any], names: Sequence[str]) -> Iterator[tuple[str, Any]]:
-        """What `look` finds in another process, which may load networks; what is not available is kept out."""
-        for name, result in each(look, list(dict.fromkeys(names)), 1, self._start(1)):
+        They are looked at in another process, because that may load networks.
+        """
+        meters = {name: find_meter(name) for name in names}
+        looks = [partial(worker.inspect_codec, spec) for spec in dict.fromkeys(specs)]
+        looks += [partial(worker.inspect_meter, name) for name in meters]
+        found = {}
+        for look, result in each(operator.call, looks, 1, self._start):
+            (name,) = look.args
             if isinstance(result, Unavailable):
                 self.outcome.unavailable[name] = str(result)
             elif isinstance(result, Exception):
                 raise result
             else:
-                yield name, result
-
-    def _start(self, threads: int | None) -> worker.Start:
-        return worker.Start(self.data.spec, self.data.media, self.data.limit, threads, self.device)
+                found[name] = result
+        media, holds = self.data.media, f"which is what {self.data.spec} holds"
+        for name, meter in meters.items():
+            if media not in meter.media:
+                raise EvalError(f"{name} does not measure {media}, {holds}.")
+        codecs = {spec: found[spec] for spec in specs if spec in found}
+        for spec, codec in codecs.items():
+            if codec.media is not media:
+                raise EvalError(f"{spec} does not code {media}, {holds}.")
+        return codecs, {name: meter for name, meter in meters.items() if name in found}
 
     def _describe(self, finished: str | None = None) -> None:
         """`run.json`: the requests into this folder, what was measured with, and what the last one lacked."""
@@ -156,7 +158,7 @@ class Run:
         wanted = [job for file in self.data.names for job in self._jobs_of(file)]
         todo = [todo for job in wanted if (todo := self._missing(job, journal)) is not None]
         done = len(wanted) - len(todo)
-        for job, result in each(worker.measure, todo, self.jobs, self._start(1)):
+        for job, result in each(worker.measure, todo, self.jobs, self._start):
             done += 1
             progress("quality", done, len(wanted), f"{job.file} {job.name} {job.setting:g}")
             if isinstance(result, MediaError):
@@ -188,7 +190,7 @@ class Run:
                         todo.setdefault(spec, []).append(job)
         done = len(order) - sum(map(len, todo.values()))
         for jobs in todo.values():
-            for job, result in each(worker.timing, jobs, 1, self._start(None)):
+            for job, result in each(worker.timing, jobs, 1, self._start, one_thread=False):
                 done += 1
                 progress("timings", done, len(order), f"{job.file} {job.name} {job.setting:g}")
                 if not isinstance(result, Exception):

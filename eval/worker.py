@@ -47,12 +47,11 @@ class Job:
 
 @dataclass(frozen=True)
 class Start:
-    """What a process needs to know of the run. threads: of torch and its like, None for as many as they like."""
+    """What a process needs to know of the run."""
 
     spec: str
     media: Media
     limit: int | None
-    threads: int | None
     device: str
 
 
@@ -65,18 +64,14 @@ def begin(start: Start) -> None:
     _start = start
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group, and the parent ends its workers
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    if start.threads is not None:
-        import torch
-
-        torch.set_num_threads(start.threads)
 
 
-def describe_codec(spec: str) -> Codec:
-    """The codec, without the functions that only this process can have."""
+def inspect_codec(spec: str) -> Codec:
+    """The codec without the functions, which only this process has. Raises as `lineup.codec`."""
     return replace(_codec(spec), encode=_elsewhere, decode=_elsewhere)
 
 
-def load_meter(name: str) -> None:
+def inspect_meter(name: str) -> None:
     """See that it can be had. Raises Unavailable."""
     _meter(name)
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from . import compare, decode, demo, encode, eval, info, models, train, verify
+from . import bench, compare, decode, demo, encode, eval, info, models, plot, report, train, verify
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 for _command in (
@@ -18,10 +18,13 @@ for _command in (
     train.train,
     train.export,
     eval.measures,
+    plot.plot,
+    report.report,
     demo.demo,
 ):
     app.command()(_command)
 app.command("eval")(eval.evaluate)
+app.add_typer(bench.bench, name="bench")
 
 
 def _version(wanted: bool) -> None:

@@ -28,7 +28,9 @@ def parse_device(text: str) -> str:
 
 
 def parse_interval(text: object) -> tuple[float, float]:
-    """``"28-36"`` -> (28, 36)."""
+    """``"28-36"`` -> (28, 36); the default comes as it is."""
+    if isinstance(text, tuple):
+        return text
     match = _INTERVAL.fullmatch(str(text))
     low, high = (float(match[1]), float(match[2])) if match else (0.0, 0.0)
     if not low < high:
