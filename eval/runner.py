@@ -248,7 +248,7 @@ def _environment() -> dict[str, Any]:
         "platform": platform.platform(),
         "processor": _processor(),
         "cores": os.cpu_count(),
-        "packages": _versions(("kodek", "numpy", "torch", "torchmetrics", "pillow", "bjontegaard", "scipy")),
+        "packages": _versions(("kodek", "numpy", "torch", "pytorch-msssim", "pillow", "bjontegaard", "scipy")),
     }
 
 

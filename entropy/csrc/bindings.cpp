@@ -353,6 +353,8 @@ void bind_adaptive_model(nb::module_& m) {
 }  // namespace
 
 NB_MODULE(_rans, m) {
+  // Codecs are kept in caches of modules, which live until the interpreter ends: no leak to warn users of.
+  nb::set_leak_warnings(false);
   nb::exception<kodek::StreamError>(m, "StreamError", PyExc_ValueError);
   nb::exception<kodek::TableError>(m, "TableError", PyExc_ValueError);
   bind_tables(m);
