@@ -63,10 +63,10 @@ class Data:
         return np.ascontiguousarray(np.broadcast_to(picture.pixels, (*picture.pixels.shape[:2], 3)))
 
 
-def _find(spec: str, media: Media | None) -> tuple[Media, Sequence[Path] | Sequence[Picture]]:
+def _find(spec: str, media: Media | None) -> tuple[Media, Sequence[Path | Picture]]:
     if media is not None:
         return media, _FINDERS[media](spec)
-    found: dict[Media, Sequence[Path] | Sequence[Picture]] = {}
+    found: dict[Media, Sequence[Path | Picture]] = {}
     reasons = []
     for kind, finder in _FINDERS.items():
         try:

@@ -101,7 +101,7 @@ class Run:
         They are looked at in another process, because that may load networks.
         """
         meters = {name: find_meter(name) for name in names}
-        looks = [partial(worker.inspect_codec, spec) for spec in dict.fromkeys(specs)]
+        looks: list[partial[Any]] = [partial(worker.inspect_codec, spec) for spec in dict.fromkeys(specs)]
         looks += [partial(worker.inspect_meter, name) for name in meters]
         found = {}
         for look, result in each(operator.call, looks, 1, self._start):

@@ -10,6 +10,7 @@ will. Lines stand in the order in which the network returns them, from the top t
 from __future__ import annotations
 
 import unicodedata
+from typing import Any
 
 import numpy as np
 
@@ -34,7 +35,7 @@ def load() -> Compute:
         ) from error
     reader = RapidOCR(intra_op_num_threads=1, inter_op_num_threads=1)  # files are measured in parallel
 
-    def read(pixels: np.ndarray) -> str:
+    def read(pixels: Any) -> str:
         lines, _ = reader(np.ascontiguousarray(pixels[..., ::-1]))  # it takes blue first
         return characters(" ".join(text for _, text, _ in lines or ()))
 
