@@ -19,6 +19,7 @@ from kodek.datasets import (
     find_video,
     read_audio,
     read_picture,
+    read_video,
 )
 
 from .errors import EvalError
@@ -56,7 +57,7 @@ class Data:
 
     def _signal(self, item: Path | Picture, name: str) -> Signal:
         if isinstance(item, Path) and self.media is not Media.IMAGE:
-            return read_audio(item)
+            return read_audio(item) if self.media is Media.AUDIO else read_video(item)
         picture = item if isinstance(item, Picture) else read_picture(item)
         if picture.depth != 8 or picture.mode == "CMYK":
             raise MediaError(f"{name} is {picture.mode} of {picture.depth} bits; runs are over 8-bit grey and RGB.")
@@ -71,7 +72,10 @@ def _find(spec: str, media: Media | None) -> tuple[Media, Sequence[Path | Pictur
     for kind, finder in _FINDERS.items():
         try:
             found[kind] = finder(spec)
+            if Path(spec).is_file() and found[kind][0] != Path(spec):
+                finder(str(found[kind][0]))  # a list: of files of this kind?
         except MediaError as error:
+            found.pop(kind, None)
             reasons.append(error)
     if len(found) > 1:
         raise EvalError(f"{spec} holds {' and '.join(found)}: say which with --media.")

@@ -48,11 +48,15 @@ DEFAULT_MEASURES = {
 
 @dataclass
 class Outcome:
-    """What a run could not do. unavailable: codec or measure -> why; unreadable: file -> why; errors: rows."""
+    """What a run could not do. unavailable: codec or measure -> why; unreadable: file -> why; errors: rows.
+
+    measured: how many rows have values.
+    """
 
     unavailable: dict[str, str] = field(default_factory=dict)
     unreadable: dict[str, str] = field(default_factory=dict)
     errors: list[Row] = field(default_factory=list)
+    measured: int = 0
 
 
 class Run:
@@ -169,8 +173,9 @@ class Run:
                 journal.add(self._merged(result, journal))
         keys = [(job.name, job.setting, job.file) for job in wanted]
         journal.finish(keys)
-        rows = (journal.rows.get(key) for key in keys)
-        self.outcome.errors = [row for row in rows if row is not None and "error" in row]
+        rows = [journal.rows[key] for key in keys if key in journal.rows]
+        self.outcome.errors = [row for row in rows if "error" in row]
+        self.outcome.measured = len(rows) - len(self.outcome.errors)
 
     def _timings(self, progress: Progress) -> None:
         """Files are spread over the data; a codec that failed on one is not timed there."""

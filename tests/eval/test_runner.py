@@ -6,11 +6,13 @@ import json
 import subprocess
 import sys
 import time
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from kodek.datasets import Video, write_y4m
 from kodek.eval.measures.distance import psnr
 from PIL import Image
 
@@ -138,3 +140,30 @@ def test_wrong_requests_are_a_sentence(
     error = capsys.readouterr().err
     assert error.startswith("kodek: ") and error.count("\n") == 1
     assert said in error or "not available" in error
+
+
+def test_nothing_but_unreadable_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "a.png").write_bytes(b"no picture")
+    assert evaluate(tmp_path / "data", tmp_path / "out", codecs="jpeg@50") == 3
+    error = capsys.readouterr().err
+    assert error.startswith("kodek: ") and "a.png" in error and error.count("\n") == 1
+
+
+def test_a_list_of_pictures_needs_no_media(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "list.txt").write_text("data/a.png\n")
+    assert evaluate(tmp_path / "list.txt", tmp_path / "out", "--timed", "0", codecs="jpeg@50") == 0
+    assert [row["file"] for row in rows_of(tmp_path / "out")] == ["data/a.png"]
+
+
+def test_video(tmp_path: Path) -> None:
+    pytest.importorskip("av")
+    pytest.importorskip("imageio_ffmpeg")
+    planes = [np.stack([pixels(64, 64, seed)[::step, ::step, 0] for seed in range(3)]) for step in (1, 2, 2)]
+    clip = Video(planes[0], planes[1], planes[2], Fraction(25))
+    (tmp_path / "data").mkdir()
+    write_y4m(tmp_path / "data" / "clip.y4m", clip)
+    assert evaluate(tmp_path / "data", tmp_path / "out", "--timed", "1", codecs="x264@20:40") == 0
+    fine, coarse = rows_of(tmp_path / "out")
+    assert (fine["media"], fine["frames"], fine["fps"]) == ("video", 3, 25.0)
+    assert fine["bytes"] > coarse["bytes"] and fine["measures"]["psnr_y"] > coarse["measures"]["psnr_y"]

@@ -58,6 +58,10 @@ def evaluate(
     except KeyboardInterrupt:
         print(f"kodek: stopped; the same command goes on in {out}.", file=sys.stderr)
         return Code.INTERRUPTED
+    if not outcome.measured:
+        for sentence in [*outcome.unreadable.values(), *(row["error"] for row in outcome.errors)]:
+            print(f"kodek: {sentence}", file=sys.stderr)
+        return _code(outcome)
     results = Results.load([out])
     print(summary(results, interval))
     for problem in results.problems():
