@@ -53,7 +53,7 @@ def compare(results: Results, codec: str, anchor: str, measure: str, psnr_interv
     pchip, akima = (bd_rate(curve, reference, interval, method, higher) for method in METHODS)
     files = None
     if not noisy:
-        single, reference_files = (_per_file(results, name, measure) for name in (codec, anchor))
+        single, reference_files = (curves_by_file(results, name, measure) for name in (codec, anchor))
         files = per_file(single, reference_files, interval, PART, higher=higher)
     several = noisy or len(results.files_of(measure)) > 1
     return Comparison(
@@ -83,6 +83,7 @@ def file_curves(results: Results, codec: str, measure: str) -> FileCurves:
     return FileCurves(curves.rates, curves.sums * factor, curves.weights)
 
 
-def _per_file(results: Results, codec: str, measure: str) -> dict[str, Curve]:
+def curves_by_file(results: Results, codec: str, measure: str) -> dict[str, Curve]:
+    """For `bd.per_file`."""
     curves = results.per_file(codec, measure)
     return {file: [(point.rate, point.value) for point in points] for file, points in curves.items()}

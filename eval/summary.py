@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from .bd import INTERVAL, Interval, bd_rate, per_file
+from .comparison import PART, curves_by_file
 from .errors import EvalError
 from .results import Results
-
-PART = 0.5  # of the interval that a file's curves must cover to count in the last column of the table
 
 
 def summary(results: Results, interval: Interval = INTERVAL) -> str:
@@ -50,10 +49,7 @@ def _width(title: str) -> int:
 def _comparison(results: Results, codec: str, anchor: str, interval: Interval) -> str:
     head = f"{codec:<24}{anchor:<24}"
     curve, reference = ([(p.rate, p.value) for p in results.curve(name, "psnr")] for name in (codec, anchor))
-    single, others = (
-        {file: [(p.rate, p.value) for p in points] for file, points in results.per_file(name, "psnr").items()}
-        for name in (codec, anchor)
-    )
+    single, others = (curves_by_file(results, name, "psnr") for name in (codec, anchor))
     try:
         average = f"{bd_rate(curve, reference, interval):+.2f}"
     except EvalError as reason:

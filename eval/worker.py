@@ -130,7 +130,8 @@ def timing(job: Job) -> Row:
 
 
 def fit(decoded: Signal, original: Signal) -> Signal:
-    """Audio at the rate and of the length of its original; other signals must have its shape. Raises EvalError."""
+    """Audio at the rate and of the length of its original; a picture must have its shape, as the measures of video
+    demand of theirs. Raises EvalError."""
     if isinstance(original, Audio) and isinstance(decoded, Audio):
         if decoded.samples.shape[0] != original.samples.shape[0]:
             raise EvalError(f"it gave {decoded.samples.shape[0]} channels for {original.samples.shape[0]}")

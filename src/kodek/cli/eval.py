@@ -48,9 +48,9 @@ def evaluate(
     if media is not None and media not in list(Media):
         raise Failure(Code.USAGE, f"--media is one of {', '.join(Media)}, not {media}.")
     source = Data(data, Media(media) if media else None, limit)
-    meters = _names(measures) if measures is not None else DEFAULT_MEASURES[source.media]
+    meters = options.names(measures) if measures is not None else DEFAULT_MEASURES[source.media]
     try:
-        run = Run(source, out, _names(codecs), meters, jobs, timed, device)
+        run = Run(source, out, options.names(codecs), meters, jobs, timed, device)
         with _progress() as progress:
             outcome = run(progress)
     except OSError as error:
@@ -67,10 +67,6 @@ def evaluate(
     for problem in results.problems():
         print(f"kodek: {problem}", file=sys.stderr)
     return _code(outcome)
-
-
-def _names(text: str) -> list[str]:
-    return [name.strip() for name in text.split(",") if name.strip()]
 
 
 def _code(outcome: Outcome) -> int:

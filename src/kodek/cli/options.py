@@ -38,6 +38,11 @@ def parse_interval(text: object) -> tuple[float, float]:
     return low, high
 
 
+def names(text: str) -> list[str]:
+    """``"psnr, ssim"`` -> ["psnr", "ssim"]."""
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
 DEFAULT_INTERVAL = (28.0, 36.0)
 DEFAULT_QUALITY = 50.0
 DEFAULT_MAX_PIXELS = 200_000_000

@@ -108,4 +108,4 @@ def _make(folder: Path) -> None:
 
 
 def _names(text: str | None) -> list[str] | None:
-    return None if text is None else [name.strip() for name in text.split(",") if name.strip()]
+    return None if text is None else options.names(text)
