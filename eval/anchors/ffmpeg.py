@@ -30,7 +30,7 @@ def find() -> str:
         return str(imageio_ffmpeg.get_ffmpeg_exe())
     except (ImportError, RuntimeError) as error:
         reason = "needs ffmpeg: pip install 'kodek[eval]', or name the program in KODEK_FFMPEG"
-        raise Unavailable(f"This anchor {reason}.") from error
+        raise Unavailable(f"It {reason}.") from error
 
 
 def versions(encoder: str) -> dict[str, str]:
