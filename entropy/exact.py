@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import copy
 from contextlib import nullcontext
+from decimal import Context, Decimal, localcontext
 from typing import Protocol
 
 import torch
@@ -32,8 +33,13 @@ GAIN_BITS = 12
 INVERSE_BITS = 16  # inverse gains are small numbers
 LATENT_BITS = 4  # decoded latents are multiples of 1/16
 
+WEIGHT_ONE = 15  # bits of the largest attention weight
+EXP2_BITS = 8  # logits are rounded to 2^-8
+
 ACTIVATION_LIMIT = 2**24  # clamp of integer activations: real values of +-4096
 LATENT_LIMIT = 2**20  # decoded latents and their means: +-65536 steps of 1/16 around int16 symbols
+ATTENTION_LIMIT = 2**21  # clamp of queries, keys and values: 2^15 weights * 2^21 * POSITION_LIMIT stay exact
+POSITION_LIMIT = 2**16  # positions that one attention may sum over
 EXACT_LIMIT = 2**53  # integers of float64
 
 POSITIONS = 256  # values of the quality byte
@@ -45,7 +51,13 @@ class Arithmetic(Protocol):
     def conv(self, channels_in: int, channels_out: int, kernel: int = 1, groups: int = 1) -> nn.Module: ...
     def steps(self, channels: int, bits: int, initial: Tensor | float, exponential: bool) -> nn.Module: ...
     def rescale(self, x: Tensor, bits: int, limit: int = ACTIVATION_LIMIT) -> Tensor: ...
+    def whole(self, x: Tensor) -> Tensor: ...
     def leaky_relu(self, x: Tensor) -> Tensor: ...
+    def add(self, x: Tensor, y: Tensor) -> Tensor: ...
+    def gate(self, x: Tensor, control: Tensor) -> Tensor: ...
+    def limit(self, x: Tensor) -> Tensor: ...
+    def weights(self, logits: Tensor, dim: int) -> Tensor: ...
+    def divide(self, x: Tensor, y: Tensor | int) -> Tensor: ...
     def constant(self, value: float, bits: int) -> float: ...
 
 
@@ -61,8 +73,26 @@ class Float:
     def rescale(self, x: Tensor, bits: int, limit: int = ACTIVATION_LIMIT) -> Tensor:
         return x
 
+    def whole(self, x: Tensor) -> Tensor:
+        return x
+
     def leaky_relu(self, x: Tensor) -> Tensor:
         return F.leaky_relu(x, 0.125)
+
+    def add(self, x: Tensor, y: Tensor) -> Tensor:
+        return x + y
+
+    def gate(self, x: Tensor, control: Tensor) -> Tensor:
+        return x * (control * 0.25 + 0.5).clamp(0, 1)
+
+    def limit(self, x: Tensor) -> Tensor:
+        return x
+
+    def weights(self, logits: Tensor, dim: int) -> Tensor:
+        return torch.exp2(logits - logits.detach().amax(dim, keepdim=True))
+
+    def divide(self, x: Tensor, y: Tensor | int) -> Tensor:
+        return x / y
 
     def constant(self, value: float, bits: int) -> float:
         return value
@@ -81,11 +111,50 @@ class Exact:
         """floor(x / 2^bits + 1/2), clamped to +-limit."""
         return (x + 2.0 ** (bits - 1)).mul_(2.0**-bits).floor_().clamp_(-limit, limit)
 
+    def whole(self, x: Tensor) -> Tensor:
+        """Activations to the nearest whole unit."""
+        return self.rescale(x, ACTIVATION_BITS)
+
     def leaky_relu(self, x: Tensor) -> Tensor:
         return torch.maximum(x, (x * 0.125).floor_()).clamp_(-ACTIVATION_LIMIT, ACTIVATION_LIMIT)
 
+    def add(self, x: Tensor, y: Tensor) -> Tensor:
+        return (x + y).clamp_(-ACTIVATION_LIMIT, ACTIVATION_LIMIT)
+
+    def gate(self, x: Tensor, control: Tensor) -> Tensor:
+        """x * clamp(control / 4 + 1/2, 0, 1), a piecewise linear sigmoid."""
+        one = 2.0**ACTIVATION_BITS
+        return self.rescale(x * (control * 0.25 + one / 2).floor_().clamp_(0, one), ACTIVATION_BITS)
+
+    def limit(self, x: Tensor) -> Tensor:
+        """What enters an attention: its products and sums stay exact below this."""
+        return x.clamp(-ATTENTION_LIMIT, ATTENTION_LIMIT)
+
+    def weights(self, logits: Tensor, dim: int) -> Tensor:
+        """2^(logits - their maximum along dim), integers of 2^-15; a softmax is their share of the sum."""
+        steps = self.rescale(logits, ACTIVATION_BITS - EXP2_BITS)
+        steps = (steps - steps.amax(dim, keepdim=True)).clamp_(min=-WEIGHT_ONE * 2.0**EXP2_BITS)
+        return EXP2.to(logits.device)[(-steps).long()]
+
+    def divide(self, x: Tensor, y: Tensor | int) -> Tensor:
+        """floor(x / y): IEEE division of integers below 2^53 rounds alike everywhere."""
+        return torch.div(x, y).floor_()
+
     def constant(self, value: float, bits: int) -> float:
         return float(round(value * 2**bits))
+
+
+def _exp2_table() -> Tensor:
+    """2^-(i / 256) in units of 2^-15 for i from 0 to 15 * 256, by decimal arithmetic: libm may differ by a bit."""
+    with localcontext(Context(prec=30)):
+        root, value, table = Decimal(2) ** (Decimal(-1) / 2**EXP2_BITS), Decimal(2**WEIGHT_ONE), []
+        for _ in range(WEIGHT_ONE * 2**EXP2_BITS + 1):
+            table.append(int(value.to_integral_value()))
+            value *= root
+    return torch.tensor(table, dtype=torch.float64)
+
+
+EXP2 = _exp2_table()
 
 
 class Steps(nn.Module):

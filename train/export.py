@@ -12,7 +12,8 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from kodek.codecs.image.codec import ImageCodec, generation_id
-from kodek.codecs.image.hyperprior import STRIDE, Hyperprior, Prior
+from kodek.codecs.image.hyperprior import STRIDE
+from kodek.codecs.image.model import ImageModel
 from kodek.entropy import PROFILES, gaussian_tables, to_arrays
 from kodek.entropy.coder import SCALES
 from kodek.entropy.exact import POSITIONS, Exact, quantise
@@ -25,7 +26,7 @@ CARD_POSITIONS = (0, 26, 51, 77, 102, 128, 153, 179, 204, 230, 255)
 
 
 def export_model(
-    model: Hyperprior,
+    model: ImageModel,
     folder: Path,
     metadata: dict[str, str],
     validation: Sequence[NDArray[np.uint8]],
@@ -40,11 +41,11 @@ def export_model(
     pictures = [torch.from_numpy(np.array(p)).permute(2, 0, 1)[None].float() / 255 for p in validation]
     positions = calibrate(model, pictures)
     tensors = exact_tensors(model, positions)
-    generation = generation_id(model.config, tensors).hex()
-    codec = ImageCodec(model.config, tensors, metadata["name"])
+    generation = generation_id(model.family, model.config, tensors).hex()
+    codec = ImageCodec(model.family, model.config, tensors, metadata["name"])
     rows = [measure(codec, pictures, position) for position in CARD_POSITIONS]
     header = {
-        "codec": "image-hyperprior",
+        "codec": model.family.name,
         "version": "1",
         "generation": generation,
         "config": json.dumps(asdict(model.config)),
@@ -61,9 +62,9 @@ def export_model(
 
 
 @torch.no_grad()
-def exact_tensors(model: Hyperprior, positions: Tensor) -> dict[str, Tensor]:
+def exact_tensors(model: ImageModel, positions: Tensor) -> dict[str, Tensor]:
     """All that a weights file holds. positions: float [256] in [0, 1], the trained step of each quality byte."""
-    exact = Prior(model.config, Exact())
+    exact = model.family.prior(model.config, Exact())
     quantise(model.prior, exact, positions)
     tensors = {f"prior.{key}": value for key, value in exact.state_dict().items()}
     for part in ("analysis", "hyper_analysis", "synthesis"):
@@ -78,7 +79,7 @@ def exact_tensors(model: Hyperprior, positions: Tensor) -> dict[str, Tensor]:
 
 
 @torch.inference_mode()
-def calibrate(model: Hyperprior, pictures: Sequence[Tensor]) -> Tensor:
+def calibrate(model: ImageModel, pictures: Sequence[Tensor]) -> Tensor:
     """The trained step t in [0, 1] of each quality byte, such that the mean PSNR is linear in the byte; float [256]."""
     steps = np.linspace(0, 1, CALIBRATION_POINTS)
     curve = []

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import torch
 import torch.nn.functional as F
-from kodek.codecs.image.hyperprior import PATCH, Hyperprior
+from kodek.codecs.image.hyperprior import PATCH
+from kodek.codecs.image.model import ImageModel
 from kodek.entropy.exact import Steps
 from torch import Tensor, nn
 
 
 @torch.no_grad()
-def initialise(model: Hyperprior, images: Tensor, lambdas: tuple[float, float]) -> None:
+def initialise(model: ImageModel, images: Tensor, lambdas: tuple[float, float]) -> None:
     """Set transforms, gains and first scales from `images` (float [N, 3, H, W] in [-0.5, 0.5], sides 16 n).
 
     lambdas: the rate-distortion trade-offs of the lowest and the highest quality step; uniform quantisers of step

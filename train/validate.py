@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 from kodek.codecs.image.codec import ImageCodec
-from kodek.codecs.image.hyperprior import Hyperprior
+from kodek.codecs.image.model import ImageModel
 from kodek.entropy.exact import POSITIONS
 from PIL import Image
 
@@ -47,14 +47,14 @@ class ImageValidation:
 
 
 def validate(
-    model: Hyperprior, pictures: Sequence[np.ndarray], positions: Sequence[int], anchor: Curve
+    model: ImageModel, pictures: Sequence[np.ndarray], positions: Sequence[int], anchor: Curve
 ) -> ImageValidation:
     """Quantise the prior, code the pictures (uint8 [H, W, 3]) to bytes and back, on the CPU.
 
     positions: of the quality byte, spread evenly over the trained steps (the export calibrates it).
     """
     tensors = exact_tensors(copy.deepcopy(model).cpu().float(), torch.linspace(0, 1, POSITIONS))
-    codec = ImageCodec(model.config, tensors, "validation")
+    codec = ImageCodec(model.family, model.config, tensors, "validation")
     signals = [torch.from_numpy(picture).permute(2, 0, 1)[None].float() / 255 for picture in pictures]
     curve = [measure(codec, signals, position) for position in positions]
     return ImageValidation(curve, bd_rate(curve, anchor))

@@ -11,7 +11,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -25,7 +25,8 @@ from torch import Tensor
 
 from ..errors import DamagedError
 from ..layers import fuse
-from .hyperprior import STRIDE, Analysis, Config, HyperAnalysis, Prior, Synthesis
+from .hyperprior import STRIDE
+from .model import Family, family
 
 TILE = 128  # latents: 2048 pixels
 STRIP = 64  # rows of latents that a transform handles at once
@@ -40,15 +41,16 @@ DECODING = ("prior.", "synthesis.", "tables.", "positions")  # the tensors that 
 class ImageCodec:
     """`load` it from a weights file, then `encode` and `decode`."""
 
-    def __init__(self, config: Config, tensors: dict[str, Tensor], name: str, device: str = "cpu") -> None:
+    def __init__(self, family: Family, config: Any, tensors: dict[str, Tensor], name: str, device: str = "cpu") -> None:
         self.name = name
+        self.family = family
         self.config = config
-        self.generation = generation_id(config, tensors)
+        self.generation = generation_id(family, config, tensors)
         self.device = torch.device(device)
-        self.prior = _fill(Prior(config, Exact()), tensors, "prior.").to(self.device)
-        self.analysis = _transform(Analysis(config), tensors, "analysis.", self.device)
-        self.hyper_analysis = _transform(HyperAnalysis(config), tensors, "hyper_analysis.", self.device)
-        self.synthesis = _transform(Synthesis(config), tensors, "synthesis.", self.device)
+        self.prior: Any = _fill(family.prior(config, Exact()), tensors, "prior.").to(self.device)
+        self.analysis = _transform(family.analysis(config), tensors, "analysis.", self.device)
+        self.hyper_analysis = _transform(family.hyper_analysis(config), tensors, "hyper_analysis.", self.device)
+        self.synthesis = _transform(family.synthesis(config), tensors, "synthesis.", self.device)
         self.positions = tensors["positions"]
         self.tables: dict[int, Tables] = {
             profile: from_arrays(_group(tensors, f"tables.{profile}.")) for profile in range(3)
@@ -60,8 +62,8 @@ class ImageCodec:
         with safe_open(str(path), "pt") as file:
             metadata = file.metadata() or {}
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-        config = Config(**json.loads(metadata["config"]))
-        codec = cls(config, tensors, metadata["name"], device)
+        kind = family(metadata["codec"])
+        codec = cls(kind, kind.config(**json.loads(metadata["config"])), tensors, metadata["name"], device)
         if codec.generation.hex() != metadata["generation"]:
             raise DamagedError(f"The weights {path} are damaged: they are not generation {metadata['generation']}.")
         return codec
@@ -167,9 +169,9 @@ def in_strips(transform: Callable[[Tensor], Tensor], x: Tensor, scale: float) ->
     return out
 
 
-def generation_id(config: Config, tensors: dict[str, Tensor]) -> bytes:
+def generation_id(family: Family, config: Any, tensors: dict[str, Tensor]) -> bytes:
     """8 bytes naming what decoding needs: a better encoder keeps the id."""
-    digest = hashlib.sha256(json.dumps(["image-hyperprior", vars(config)], sort_keys=True).encode())
+    digest = hashlib.sha256(json.dumps([family.name, vars(config)], sort_keys=True).encode())
     for key in sorted(tensors):
         if key.startswith(DECODING):
             value = tensors[key].contiguous()

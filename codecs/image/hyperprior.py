@@ -25,7 +25,7 @@ from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
-from kodek.entropy.coder import SCALE_MIN, SCALES_PER_OCTAVE, Coder, Estimator
+from kodek.entropy.coder import SCALE_MIN, SCALES_PER_OCTAVE, Coder
 from kodek.entropy.exact import (
     ACTIVATION_BITS,
     GAIN_BITS,
@@ -33,7 +33,6 @@ from kodek.entropy.exact import (
     LATENT_BITS,
     LATENT_LIMIT,
     Arithmetic,
-    Float,
     Steps,
 )
 from torch import Tensor, nn
@@ -107,10 +106,9 @@ class HyperAnalysis(nn.Module):
         return self.down2(x) * self.gain(t)
 
 
-class Prior(nn.Module):
-    """p(z) p(y | z) and the order in which z and y are coded, in either arithmetic.
+class HyperSynthesis(nn.Module):
+    """What the priors of this family share: p(z), the hyper synthesis and the quality steps' gains.
 
-    `code` is the whole contract: the same lines run in training, encoding and decoding.
     step: float [B] in [0, 1] with float arithmetic, the quality byte with exact arithmetic.
     """
 
@@ -125,15 +123,37 @@ class Prior(nn.Module):
         self.up2 = a.conv(c.width, 4 * c.width)
         self.depth2 = a.conv(c.width, c.width, 3, groups=c.width)
         self.features = a.conv(c.width, c.context)
+        # the gain of y and its inverse (which brings decoded latents back to the units of the features)
+        self.gain = a.steps(c.latents, GAIN_BITS, 1.0, True)
+        self.inverse_gain = a.steps(c.latents, INVERSE_BITS, 1.0, True)
+        self.scale = a.steps(c.latents, ACTIVATION_BITS, 0.0, False)  # log2 of the gain of the scales
+
+    def hyper_synthesis(self, coder: Coder, step: Tensor | int, size: tuple[int, int], z: Tensor | None) -> Tensor:
+        """Code z and expand it to the features [B, context, *size] that every context reads."""
+        a = self.arithmetic
+        h, w = -(-size[0] // 4), -(-size[1] // 4)
+        z_index = table_index(a, self.z_scale(step)).expand(-1, -1, h, w)
+        z_hat = coder.code(z, torch.zeros_like(z_index), z_index)
+        x = known(a, z_hat, self.z_inverse(step))
+        x = a.leaky_relu(self.depth1(F.pixel_shuffle(self.up1(x), 2)))
+        x = a.leaky_relu(self.depth2(F.pixel_shuffle(self.up2(x), 2)[:, :, : size[0], : size[1]]))
+        return a.leaky_relu(self.features(x) + self.step_bias(step))
+
+
+class Prior(HyperSynthesis):
+    """p(z) p(y | z) and the order in which z and y are coded, in either arithmetic.
+
+    `code` is the whole contract: the same lines run in training, encoding and decoding.
+    """
+
+    def __init__(self, c: Config, arithmetic: Arithmetic) -> None:
+        super().__init__(c, arithmetic)
+        a = arithmetic
         self.head0 = a.conv(c.context, 2 * c.latents)
         self.enter = a.conv(c.context + c.latents, c.context)
         self.depth3 = a.conv(c.context, c.context, 3, groups=c.context)
         self.middle = a.conv(c.context, c.context)
         self.head1 = a.conv(c.context, 2 * c.latents)
-        # the gain of y and its inverse (which brings decoded latents back to the units of the features)
-        self.gain = a.steps(c.latents, GAIN_BITS, 1.0, True)
-        self.inverse_gain = a.steps(c.latents, INVERSE_BITS, 1.0, True)
-        self.scale = a.steps(c.latents, ACTIVATION_BITS, 0.0, False)  # log2 of the gain of the scales
 
     def code(
         self, coder: Coder, step: Tensor | int, size: tuple[int, int], y: Tensor | None, z: Tensor | None
@@ -141,50 +161,37 @@ class Prior(nn.Module):
         """Code z, then both parts of y [B, C_y, *size]; returns y_hat (exact: in units of 1/16)."""
         a = self.arithmetic
         hyper = self.hyper_synthesis(coder, step, size, z)
-        gain, inverse, scale = self.gain(step), self.inverse_gain(step), self.scale(step)
+        gain, scale = self.gain(step), self.scale(step)
         even = checkerboard(size, hyper)
 
-        mean, index = self.head0(hyper).chunk(2, 1)
-        part = self._code_part(coder, y, mean, index, gain, scale, even)
-        y_hat = unpack(part, even)
-        known = a.rescale(y_hat * inverse, LATENT_BITS + INVERSE_BITS - ACTIVATION_BITS)
-        x = a.leaky_relu(self.enter(torch.cat((hyper, known), 1)))
+        def part(head: Tensor, even: Tensor) -> Tensor:
+            mean, index = (pack(half, even) for half in head.chunk(2, 1))
+            values = None if y is None else pack(y, even)
+            part = coder.code(values, *gaussian(a, mean, index, pack(gain, even), pack(scale, even)))
+            return unpack(part, even)
+
+        y_hat = part(self.head0(hyper), even)
+        x = torch.cat((hyper, known(a, y_hat, self.inverse_gain(step))), 1)
+        x = a.leaky_relu(self.enter(x))
         x = a.leaky_relu(self.middle(self.depth3(x)))
-        mean, index = self.head1(x).chunk(2, 1)
-        part = self._code_part(coder, y, mean, index, gain, scale, ~even)
-        return y_hat + unpack(part, ~even)
+        return y_hat + part(self.head1(x), ~even)
 
-    def hyper_synthesis(self, coder: Coder, step: Tensor | int, size: tuple[int, int], z: Tensor | None) -> Tensor:
-        """Code z and expand it to the features [B, context, *size] that both parts read."""
-        a = self.arithmetic
-        h, w = -(-size[0] // 4), -(-size[1] // 4)
-        z_index = table_index(a, self.z_scale(step)).expand(-1, -1, h, w)
-        z_hat = coder.code(z, torch.zeros_like(z_index), z_index)
-        x = a.rescale(z_hat * self.z_inverse(step), LATENT_BITS + INVERSE_BITS - ACTIVATION_BITS)
-        x = a.leaky_relu(self.depth1(F.pixel_shuffle(self.up1(x), 2)))
-        x = a.leaky_relu(self.depth2(F.pixel_shuffle(self.up2(x), 2)[:, :, : size[0], : size[1]]))
-        return a.leaky_relu(self.features(x) + self.step_bias(step))
 
-    def _code_part(
-        self,
-        coder: Coder,
-        y: Tensor | None,
-        mean: Tensor,
-        index: Tensor,
-        gain: Tensor,
-        scale: Tensor,
-        even: Tensor,
-    ) -> Tensor:
-        a = self.arithmetic
-        mean = a.rescale(pack(mean, even) * pack(gain, even), ACTIVATION_BITS + GAIN_BITS - LATENT_BITS, LATENT_LIMIT)
-        values = None if y is None else pack(y, even)
-        return coder.code(values, mean, table_index(a, pack(index, even) + pack(scale, even)))
+def known(a: Arithmetic, decoded: Tensor, inverse_gain: Tensor) -> Tensor:
+    """Decoded latents in steps -> activations in the units of the features, which every quality step shares."""
+    return a.rescale(decoded * inverse_gain, LATENT_BITS + INVERSE_BITS - ACTIVATION_BITS)
+
+
+def gaussian(a: Arithmetic, mean: Tensor, log_scale: Tensor, gain: Tensor, scale: Tensor) -> tuple[Tensor, Tensor]:
+    """A head's outputs in the units of the features -> (mean in steps, table index) at one quality step."""
+    mean = a.rescale(mean * gain, ACTIVATION_BITS + GAIN_BITS - LATENT_BITS, LATENT_LIMIT)
+    return mean, table_index(a, log_scale + scale)
 
 
 def table_index(a: Arithmetic, log_scale: Tensor) -> Tensor:
     """log2 of a scale -> its table index (real numbers in float, rounded to the nearest in exact arithmetic)."""
     offset = a.constant(-SCALES_PER_OCTAVE * math.log2(SCALE_MIN), ACTIVATION_BITS)
-    return a.rescale(log_scale * SCALES_PER_OCTAVE + offset, ACTIVATION_BITS)
+    return a.whole(log_scale * SCALES_PER_OCTAVE + offset)
 
 
 def checkerboard(size: tuple[int, int], like: Tensor) -> Tensor:
@@ -203,24 +210,3 @@ def pack(x: Tensor, even: Tensor) -> Tensor:
 def unpack(part: Tensor, even: Tensor) -> Tensor:
     """The inverse of `pack`, zero where the part holds nothing."""
     return torch.cat((part * even, part * ~even), 1)
-
-
-class Hyperprior(nn.Module):
-    """The trainable codec: transforms and prior in float arithmetic."""
-
-    def __init__(self, config: Config | None = None) -> None:
-        super().__init__()
-        self.config = c = config or Config()
-        self.analysis = Analysis(c)
-        self.hyper_analysis = HyperAnalysis(c)
-        self.prior = Prior(c, Float())
-        self.synthesis = Synthesis(c)
-
-    def forward(self, x: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
-        """x [B, 3, H, W] in [-0.5, 0.5], sides multiples of 16; t [B] in [0, 1] -> (x_hat, bits [B])."""
-        features = self.analysis(x, t)
-        z = self.hyper_analysis(features, t)
-        estimator = Estimator(self.training)
-        y_hat = self.prior.code(estimator, t, features.shape[-2:], features * self.prior.gain(t), z)
-        assert isinstance(estimator.bits, Tensor)
-        return self.synthesis(y_hat, t), estimator.bits

@@ -7,10 +7,9 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from kodek.codecs.image.codec import ImageCodec
-from kodek.codecs.image.hyperprior import Prior
 from kodek.entropy.coder import Coder
 from kodek.entropy.exact import WEIGHT_BITS, Exact, ExactConv2d
-from torch import Tensor
+from torch import Tensor, nn
 
 FLOAT, LEAKY = "float prior", "leaked float"
 
@@ -54,13 +53,17 @@ class Rounding:
         return self.coder.code(values, mean.round().double(), index.round().double())
 
 
-class RoundedPrior(Prior):
+class RoundedPrior(nn.Module):
+    def __init__(self, prior: Any) -> None:
+        super().__init__()
+        self.prior, self.gain = prior, prior.gain
+
     def code(self, coder: Coder, *args: Any) -> Tensor:
-        return super().code(Rounding(coder), *args)
+        return self.prior.code(Rounding(coder), *args)
 
 
 def sabotage(codec: ImageCodec, control: str) -> None:
     """Replace the codec's prior by one that must fail the proof. control: `FLOAT` or `LEAKY`."""
-    config, state = codec.config, codec.prior.state_dict()
-    codec.prior = RoundedPrior(config, FloatPath()) if control == FLOAT else Prior(config, Leaky())
-    codec.prior.load_state_dict(state)
+    prior = codec.family.prior(codec.config, FloatPath() if control == FLOAT else Leaky())
+    prior.load_state_dict(codec.prior.state_dict())
+    codec.prior = RoundedPrior(prior) if control == FLOAT else prior

@@ -17,10 +17,10 @@ from kodek.codecs.container import ChunkKind, Limits, read
 from kodek.codecs.errors import MismatchError
 from kodek.codecs.image.codec import ImageCodec, tiles
 from kodek.codecs.image.file import encode_image
-from kodek.codecs.image.hyperprior import STRIDE, Prior
+from kodek.codecs.image.hyperprior import STRIDE
 from kodek.datasets import MediaError, Picture, find_images, read_picture
 from kodek.entropy.coder import LATENT_UNIT, SymbolDecoder, gaussian_bits
-from kodek.entropy.exact import ACTIVATION_BITS, ACTIVATION_LIMIT, Exact
+from kodek.entropy.exact import ACTIVATION_BITS, Exact
 from torch import Tensor
 
 from ..models import load_model
@@ -79,13 +79,10 @@ def report(result: dict[str, Any]) -> str:
 
 
 class Untabulated(Exact):
-    """Exact arithmetic that leaves table indexes unrounded.
+    """Exact arithmetic that leaves table indexes unrounded."""
 
-    They are the only plain numbers in a prior, hence the only results that are rescaled from activations to units.
-    """
-
-    def rescale(self, x: Tensor, bits: int, limit: int = ACTIVATION_LIMIT) -> Tensor:
-        return x * 2.0**-bits if bits == ACTIVATION_BITS else super().rescale(x, bits, limit)
+    def whole(self, x: Tensor) -> Tensor:
+        return x * 2.0**-ACTIVATION_BITS
 
 
 class EstimatingDecoder(SymbolDecoder):
@@ -108,7 +105,7 @@ def estimated_bytes(codec: ImageCodec, data: bytes) -> float:
     header, chunks = read(data, Limits())
     if {chunk.kind for chunk in chunks} & {ChunkKind.PAYLOAD_K, ChunkKind.ALPHA}:
         raise ValueError("only grey and RGB pictures without alpha have an estimate")
-    prior = Prior(codec.config, Untabulated())
+    prior: Any = codec.family.prior(codec.config, Untabulated())
     prior.load_state_dict(codec.prior.state_dict())
     prior.eval().requires_grad_(False).to(codec.device)
     payloads = [chunk.data for chunk in chunks if chunk.kind == ChunkKind.PAYLOAD]

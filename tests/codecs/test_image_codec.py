@@ -9,7 +9,8 @@ from kodek.codecs.errors import DamagedError
 from kodek.codecs.image import codec as codec_module
 from kodek.codecs.image.codec import ImageCodec, in_strips, tiles
 from kodek.codecs.image.file import decode_image, encode_image
-from kodek.codecs.image.hyperprior import Config, Hyperprior, Prior, checkerboard, pack, unpack
+from kodek.codecs.image.hyperprior import Config, Prior, checkerboard, pack, unpack
+from kodek.codecs.image.model import ImageModel, family
 from kodek.codecs.layers import DepthConvBlock, FusedDepthConvBlock, fuse
 from kodek.entropy import StreamError, gaussian_tables
 from kodek.entropy.coder import SCALES, Estimator, SymbolDecoder, SymbolEncoder, gaussian_bits
@@ -133,7 +134,7 @@ def test_pack_and_unpack_split_a_latent_into_complementary_parts():
 def test_float_and_exact_walks_agree(codec):
     """The estimate on rounded latents is the length of the stream, nearly."""
     torch.manual_seed(0)
-    model = Hyperprior(Config(16, 16, 8, 16, 1, 1)).eval()
+    model = ImageModel(family("image-hyperprior"), Config(16, 16, 8, 16, 1, 1)).eval()
     exact = Prior(model.config, Exact())
     positions = torch.linspace(0, 1, 256)
     quantise(model.prior, exact, positions)

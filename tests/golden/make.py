@@ -13,7 +13,8 @@ import numpy as np
 import torch
 from kodek.codecs.image.codec import ImageCodec
 from kodek.codecs.image.file import encode_image
-from kodek.codecs.image.hyperprior import Config, Hyperprior
+from kodek.codecs.image.hyperprior import Config
+from kodek.codecs.image.model import ImageModel, family
 from kodek.train.export import export_model
 from kodek.train.klt import initialise
 from PIL import Image
@@ -30,7 +31,7 @@ def photos() -> list[np.ndarray]:
     return [np.asarray(Image.open(path).convert("RGB")) for path in sorted(media.glob("*.png"))]
 
 
-def train(pictures: list[np.ndarray], steps: int = 400) -> Hyperprior:
+def train(pictures: list[np.ndarray], steps: int = 400) -> ImageModel:
     torch.manual_seed(0)
     random = np.random.default_rng(0)
 
@@ -42,7 +43,7 @@ def train(pictures: list[np.ndarray], steps: int = 400) -> Hyperprior:
             batch.append(picture[top : top + size, left : left + size])
         return torch.from_numpy(np.stack(batch)).permute(0, 3, 1, 2).float() / 255 - 0.5
 
-    model = Hyperprior(CONFIG)
+    model = ImageModel(family("image-hyperprior"), CONFIG)
     initialise(model, crops(32), LAMBDAS)
     optimizer = torch.optim.Adam(model.parameters(), 2e-3)
     for _ in range(steps):

@@ -1,4 +1,4 @@
-"""Training of `image-hyperprior`: random crops, a random quality step each, rate plus lambda x distortion."""
+"""Training of the image codecs: random crops, a random quality step each, rate plus lambda x distortion."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from typing import Annotated, Any
 
 import numpy as np
 import torch
-from kodek.codecs.image.hyperprior import STRIDE, Config, Hyperprior
+from kodek.codecs.image.hyperprior import STRIDE
+from kodek.codecs.image.model import Family, ImageModel, family
 from kodek.datasets import MediaError
 from kodek.datasets.store import CropStore, rgb_pixels
 from pydantic import Field, PositiveFloat, model_validator
@@ -51,7 +52,7 @@ class RateDistortion(nn.Module):
     x float [B, 3, H, W] in [-0.5, 0.5], t [B] in [0, 1] -> loss and the means of bpp and MSE.
     """
 
-    def __init__(self, model: Hyperprior, lambdas: tuple[float, float]) -> None:
+    def __init__(self, model: ImageModel, lambdas: tuple[float, float]) -> None:
         super().__init__()
         self.model = model
         self.low, self.high = map(math.log, lambdas)
@@ -89,12 +90,13 @@ class Crops:
 
 
 class ImageTask:
-    """`kodek.train.task.Task` for `image-hyperprior`."""
+    """`kodek.train.task.Task` for the image codecs."""
 
     def __init__(self, recipe: Recipe, data: str, out: Path, track: Track) -> None:
         settings = check(ImageSettings, recipe.task, "The recipe's task")
         self._lambdas, self._positions, self._first = settings.lambdas, settings.positions, recipe.phases[0]
-        self.model = Hyperprior(_config(settings.model))
+        kind = family(recipe.codec)
+        self.model = ImageModel(kind, _config(kind, settings.model))
         self.objective = RateDistortion(self.model, settings.lambdas)
         self.settings = settings.model_dump(mode="json") | {"model": dataclasses.asdict(self.model.config)}
         sides = {phase.crop for phase in recipe.phases}
@@ -134,13 +136,13 @@ class ImageTask:
     def validate(self, model: nn.Module) -> ImageValidation | None:
         if not self._pictures:
             return None
-        assert isinstance(model, Hyperprior)
+        assert isinstance(model, ImageModel)
         return validate(model, self._pictures, self._positions, self._anchor)
 
     def export(self, model: nn.Module, folder: Path, facts: Mapping[str, str]) -> None:
         if not self._pictures:
             raise TrainError("An export needs held-out pictures to calibrate the quality on, and there are none.")
-        assert isinstance(model, Hyperprior)
+        assert isinstance(model, ImageModel)
         export_model(model, folder, dict(facts), self._pictures)
 
     @functools.cached_property
@@ -162,11 +164,11 @@ def _centre(pixels: np.ndarray) -> np.ndarray:
     return pixels[top : top + VALIDATION_SIDE, left : left + VALIDATION_SIDE].copy()
 
 
-def _config(widths: Mapping[str, int]) -> Config:
-    known = [field.name for field in dataclasses.fields(Config)]
+def _config(family: Family, widths: Mapping[str, int]) -> Any:
+    known = [field.name for field in dataclasses.fields(family.config)]
     for name, value in widths.items():
         if name not in known:
             raise TrainError(f"The recipe's model has no setting {name}; there are: {', '.join(known)}.")
         if value < 1:
             raise TrainError(f"The recipe's model setting {name} must be above 0.")
-    return Config(**widths)
+    return family.config(**widths)

@@ -1,0 +1,66 @@
+"""The image codecs by name, and the network that is trained: transforms and prior in float arithmetic."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from kodek.entropy.coder import Estimator
+from kodek.entropy.exact import Arithmetic, Float
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class Family:
+    """A codec's networks, each built from its `config`.
+
+    analysis: (x [B, 3, H, W] in [-0.5, 0.5], t [B]) -> features [B, C_y, H/16, W/16]
+    hyper_analysis: (features, t) -> z in steps
+    prior: (config, arithmetic); `code(coder, step, size, y, z)` -> what the synthesis reads [B, C, *size];
+        `gain(step)` times the features is y in steps
+    synthesis: (coded, t) -> x_hat [B, 3, H, W], not clamped
+    """
+
+    name: str
+    config: type
+    analysis: Callable[[Any], nn.Module]
+    hyper_analysis: Callable[[Any], nn.Module]
+    prior: Callable[[Any, Arithmetic], nn.Module]
+    synthesis: Callable[[Any], nn.Module]
+
+
+FAMILIES = {
+    "image-hyperprior": "hyperprior",
+    "image-mlic": "mlic",
+}
+
+
+def family(codec: str) -> Family:
+    """Raises KeyError for a codec that is none of images."""
+    module = importlib.import_module(f"{__package__}.{FAMILIES[codec]}")
+    parts = module.Analysis, module.HyperAnalysis, module.Prior, module.Synthesis
+    return Family(codec, module.Config, *parts)
+
+
+class ImageModel(nn.Module):
+    """The trainable codec of a family."""
+
+    def __init__(self, family: Family, config: Any = None) -> None:
+        super().__init__()
+        self.family = family
+        self.config = c = config or family.config()
+        self.analysis = family.analysis(c)
+        self.hyper_analysis = family.hyper_analysis(c)
+        self.prior: Any = family.prior(c, Float())
+        self.synthesis = family.synthesis(c)
+
+    def forward(self, x: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
+        """x [B, 3, H, W] in [-0.5, 0.5], sides multiples of 16; t [B] in [0, 1] -> (x_hat, bits [B])."""
+        features = self.analysis(x, t)
+        z = self.hyper_analysis(features, t)
+        estimator = Estimator(self.training)
+        coded = self.prior.code(estimator, t, features.shape[-2:], features * self.prior.gain(t), z)
+        assert isinstance(estimator.bits, Tensor)
+        return self.synthesis(coded, t), estimator.bits
