@@ -41,7 +41,7 @@ from ..layers import DepthConvBlock
 
 PATCH = 8
 STRIDE = 16
-HYPER_STRIDE = 64
+HALO = 4  # latents around a place that the transforms' result there depends on
 
 
 @dataclass(frozen=True)

@@ -33,9 +33,9 @@ from kodek.entropy.exact import ACTIVATION_BITS, LATENT_BITS, Arithmetic
 from torch import Tensor, nn
 
 from . import hyperprior
-from .hyperprior import Analysis, HyperAnalysis, HyperSynthesis, gaussian, known
+from .hyperprior import HALO, Analysis, HyperAnalysis, HyperSynthesis, gaussian, known
 
-__all__ = ["Analysis", "Config", "HyperAnalysis", "Prior", "Synthesis"]
+__all__ = ["HALO", "Analysis", "Config", "HyperAnalysis", "Prior", "Synthesis"]
 
 HEADS = 2
 REACH = 2  # of the local context, in positions

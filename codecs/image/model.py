@@ -29,6 +29,7 @@ class Family:
     hyper_analysis: Callable[[Any], nn.Module]
     prior: Callable[[Any, Arithmetic], nn.Module]
     synthesis: Callable[[Any], nn.Module]
+    halo: int  # rows and columns of latents around a place that either transform's result there depends on
 
 
 FAMILIES = {
@@ -41,7 +42,7 @@ def family(codec: str) -> Family:
     """Raises KeyError for a codec that is none of images."""
     module = importlib.import_module(f"{__package__}.{FAMILIES[codec]}")
     parts = module.Analysis, module.HyperAnalysis, module.Prior, module.Synthesis
-    return Family(codec, module.Config, *parts)
+    return Family(codec, module.Config, *parts, module.HALO)
 
 
 class ImageModel(nn.Module):
