@@ -137,8 +137,8 @@ class Exact:
         return EXP2.to(logits.device)[(-steps).long()]
 
     def divide(self, x: Tensor, y: Tensor | int) -> Tensor:
-        """floor(x / y): IEEE division of integers below 2^53 rounds alike everywhere."""
-        return torch.div(x, y).floor_()
+        """floor(x / y), by an exact remainder."""
+        return torch.div(x, y, rounding_mode="floor")
 
     def constant(self, value: float, bits: int) -> float:
         return float(round(value * 2**bits))
