@@ -33,7 +33,7 @@ def run(
         data: what `kodek.datasets.find_images` takes; None with `resume`: as before.
         recipe: a YAML file; None: the one that comes with the codec, with `resume` the run's own.
         resume: go on where the run in `out` stopped, bit for bit if its recipe counts steps, not minutes.
-        overrides: keys of the recipe to replace.
+        overrides: keys of the recipe to replace; `task.model.width` is a key inside of others.
 
     Raises:
         TrainError: a bad recipe, no data, no space, another run in `out`, gradients that stay not finite.

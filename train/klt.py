@@ -27,8 +27,7 @@ def initialise(model: ImageModel, images: Tensor, lambdas: tuple[float, float]) 
     basis1, deviation1 = _klt(blocks, width)
     coefficients = torch.einsum("nchw,ck->nkhw", blocks, basis1)
     basis2, deviation2 = _klt(F.pixel_unshuffle(coefficients, 2), latents)
-    # alternate strong and weak channels between the two halves that the context splits
-    order = torch.cat((torch.arange(0, latents, 2), torch.arange(1, latents, 2)))
+    order = model.prior.channel_order()
     basis2, deviation2 = basis2[:, order].reshape(width, 2, 2, latents), deviation2[order]
 
     root1, root2 = deviation1.sqrt(), deviation2.sqrt()
@@ -55,10 +54,15 @@ def initialise(model: ImageModel, images: Tensor, lambdas: tuple[float, float]) 
     inverse.knots.copy_(-log_gain)
     model.synthesis.inverse_gain.knots.copy_(-log_gain)
     scale.knots.copy_(log_gain / torch.log(torch.tensor(2.0)))
-    for head in (prior.head0, prior.head1):
-        assert isinstance(head, nn.Conv2d) and head.bias is not None
+    start_heads(prior, torch.zeros(latents), root2.log2())
+
+
+@torch.no_grad()
+def start_heads(prior: nn.Module, mean: Tensor, log_scale: Tensor) -> None:
+    """Every head of the prior starts at these constants: means and log2 deviations of the features, [C_y]."""
+    for head, channels in prior.heads():  # type: ignore[operator]
         head.weight.zero_()
-        head.bias.copy_(torch.cat((torch.zeros(latents), root2.log2())))
+        head.bias.copy_(torch.cat((mean[channels], log_scale[channels])))
 
 
 def _klt(x: Tensor, keep: int) -> tuple[Tensor, Tensor]:

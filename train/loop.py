@@ -27,7 +27,7 @@ from .checkpoint import (
     set_random_states,
 )
 from .errors import Interrupted, TrainError
-from .recipe import Recipe
+from .recipe import Phase, Recipe
 from .report import Report, tracked
 from .schedule import Position, ema_decay, fraction_done, learning_rate, phase_at, validations_due
 from .signals import GracefulStop
@@ -63,7 +63,7 @@ class Run:
         self.task.seed(recipe.seed, self.accelerator.process_index)
         if checkpoint:
             self._restore(checkpoint)
-        self.objective = self.accelerator.prepare(self.task.objective)
+        self._phase: Phase | None = None
         self.report = Report(out / "tensorboard", quiet=not self.accelerator.is_main_process)
         self._sums: Counter[str] = Counter()
 
@@ -123,6 +123,8 @@ class Run:
     def _step(self, fraction: float) -> None:
         """One update of the weights from `accumulate` batches of every process."""
         recipe, position, phase = self.recipe, self.position, phase_at(self.recipe, fraction)
+        if phase is not self._phase:
+            self._enter(phase)
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(recipe, fraction, position.step)
         self.optimizer.zero_grad()
@@ -146,6 +148,13 @@ class Run:
             self._sums.update({name: float(value) for name, value in means.items()})
             self._sums["batches"] += 1
             self._sums["images"] += phase.batch * self.accelerator.num_processes
+
+    def _enter(self, phase: Phase) -> None:
+        """Train what the phase trains; processes agree on gradients anew."""
+        self._phase = phase
+        for name, parameter in self.model.named_parameters():
+            parameter.requires_grad_(not phase.only or name.startswith(tuple(phase.only)))
+        self.objective = self.accelerator.prepare(self.task.objective)
 
     def _skip(self) -> None:
         self.position.skipped += 1

@@ -24,11 +24,15 @@ class Settings(BaseModel):
 
 
 class Phase(Settings):
-    """Batches of `batch` crops, `crop` wide in the task's unit (pixels), until a fraction of the schedule."""
+    """Batches of `batch` crops, `crop` wide in the task's unit (pixels), until a fraction of the schedule.
+
+    only: train the parts of the model whose names begin so, and leave the others as they are; all if empty.
+    """
 
     until: float = Field(gt=0, le=1)
     crop: int = Field(gt=0)
     batch: int = Field(gt=0)
+    only: list[str] = []
 
 
 class Recipe(Settings):
@@ -78,7 +82,7 @@ class Recipe(Settings):
 def load_recipe(codec: str, path: Path | None = None, overrides: Mapping[str, Any] | None = None) -> Recipe:
     """Read the recipe at `path`, or the one that comes with `codec`.
 
-    overrides: keys of the recipe to replace.
+    overrides: keys of the recipe to replace; `task.model.width` is a key inside of others.
 
     Raises:
         TrainError: there is none, it is not YAML, a key is unknown or a value is out of range.
@@ -96,11 +100,21 @@ def load_recipe(codec: str, path: Path | None = None, overrides: Mapping[str, An
         raise TrainError(f"The recipe {path} is not YAML: {' '.join(str(error).split())}.") from error
     if not isinstance(content, dict):
         raise TrainError(f"The recipe {path} is not a mapping of settings.")
-    content |= overrides or {}
+    for key, value in (overrides or {}).items():
+        _replace(content, key, value)
     recipe = check(Recipe, content, str(path))
     if recipe.codec != codec:
         raise TrainError(f"The recipe {path} is for {recipe.codec}, not for {codec}.")
     return recipe
+
+
+def _replace(content: dict[str, Any], key: str, value: Any) -> None:
+    *parents, last = key.split(".")
+    for parent in parents:
+        content = content.setdefault(parent, {})
+        if not isinstance(content, dict):
+            raise TrainError(f"The recipe's {parent} has no settings of its own, so there is no {key} to replace.")
+    content[last] = value
 
 
 def check(kind: type[S], content: Any, source: str) -> S:

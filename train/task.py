@@ -14,7 +14,7 @@ from .recipe import Recipe
 
 Track = Callable[[Iterable[Any], int], Iterable[Any]]
 
-TASKS = {"image-hyperprior": "kodek.train.tasks.image:ImageTask"}
+TASKS = dict.fromkeys(("image-hyperprior", "image-mlic"), "kodek.train.tasks.image:ImageTask")
 
 
 class Task(Protocol):

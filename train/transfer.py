@@ -7,10 +7,10 @@ from collections.abc import Mapping
 
 import torch
 from kodek.codecs.image.model import ImageModel
-from kodek.entropy.exact import Steps
-from torch import Tensor, nn
+from torch import Tensor
 
 from .errors import TrainError
+from .klt import start_heads
 
 SHARED = ("analysis.", "hyper_analysis.", "synthesis.", "prior.")
 # tensors whose axis runs over the channels of y
@@ -55,27 +55,13 @@ def transfer(
         own[key].copy_(value)
 
     y = _features(model, crops) * model.prior.gain(torch.tensor([0.5]))
-    order = y.std((0, 2, 3)).argsort(descending=True)
+    order = y.std((0, 2, 3)).argsort(descending=True)[model.prior.channel_order()]
     for key in OUTPUTS:
         own[key].copy_(own[key][order])
     for key in INPUTS:
         own[key].copy_(own[key][:, order])
-
     features = _features(model, crops)
-    mean, log_scale = features.mean((0, 2, 3)), features.std((0, 2, 3)).log2()
-    slices = getattr(model.prior, "slices", None)
-    assert slices is not None
-    start = 0
-    for part in slices:
-        for head in (part.first, getattr(part, "second", None)):
-            if head is None:
-                continue
-            out = head.out
-            assert isinstance(out, nn.Conv2d) and out.bias is not None
-            width = out.bias.shape[0] // 2
-            nn.init.zeros_(out.weight)
-            out.bias.copy_(torch.cat((mean[start : start + width], log_scale[start : start + width])))
-        start += width
+    start_heads(model.prior, features.mean((0, 2, 3)), features.std((0, 2, 3)).log2())
 
 
 def _features(model: ImageModel, crops: Tensor) -> Tensor:

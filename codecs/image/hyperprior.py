@@ -21,6 +21,7 @@ Hyperprior: Balle et al. 2018; mean and scale: Minnen et al. 2018; blocks and st
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -57,7 +58,10 @@ class Config:
 
 
 class Analysis(nn.Module):
-    """x [B, 3, H, W] in [-0.5, 0.5], H and W multiples of 16, t [B] -> features [B, C_y, H/16, W/16]."""
+    """x [B, 3, H, W] in [-0.5, 0.5], H and W multiples of 16, t [B] -> features [B, C_y, H/16, W/16].
+
+    `stem` is what does not depend on t, most of the work: an encoder that tries several steps computes it once.
+    """
 
     def __init__(self, c: Config) -> None:
         super().__init__()
@@ -67,9 +71,14 @@ class Analysis(nn.Module):
         self.down = nn.Conv2d(c.width, c.latents, 3, stride=2, padding=1)
         self.last = DepthConvBlock(c.latents)
 
+    def stem(self, x: Tensor) -> Tensor:
+        return self.blocks(self.patch(F.pixel_unshuffle(x, PATCH)))
+
+    def finish(self, stem: Tensor, t: Tensor) -> Tensor:
+        return self.last(self.down(stem * self.gain(t)))
+
     def forward(self, x: Tensor, t: Tensor) -> Tensor:
-        x = self.blocks(self.patch(F.pixel_unshuffle(x, PATCH)))
-        return self.last(self.down(x * self.gain(t)))
+        return self.finish(self.stem(x), t)
 
 
 class Synthesis(nn.Module):
@@ -154,6 +163,15 @@ class Prior(HyperSynthesis):
         self.depth3 = a.conv(c.context, c.context, 3, groups=c.context)
         self.middle = a.conv(c.context, c.context)
         self.head1 = a.conv(c.context, 2 * c.latents)
+
+    def heads(self) -> Iterator[tuple[nn.Module, slice]]:
+        """The layers that give means and log scales, and the channels of y they are for."""
+        yield from ((head, slice(0, head.bias.shape[0] // 2)) for head in (self.head0, self.head1))
+
+    def channel_order(self) -> Tensor:
+        """Where channels in order of falling energy go: strong and weak alternate between the halves."""
+        latents = self.head0.bias.shape[0] // 2
+        return torch.cat((torch.arange(0, latents, 2), torch.arange(1, latents, 2)))
 
     def code(
         self, coder: Coder, step: Tensor | int, size: tuple[int, int], y: Tensor | None, z: Tensor | None

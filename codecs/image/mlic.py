@@ -23,6 +23,7 @@ al. 2021.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -74,6 +75,18 @@ class Prior(HyperSynthesis):
         super().__init__(c, arithmetic)
         self.config = c
         self.slices = nn.ModuleList(Slice(c, arithmetic, number) for number in range(len(c.slices)))
+
+    def heads(self) -> Iterator[tuple[nn.Module, slice]]:
+        """The layers that give means and log scales, and the channels of y they are for."""
+        start = 0
+        for network, width in zip(self.slices, self.config.slices, strict=True):
+            for head in network.heads:
+                yield head.out, slice(start, start + width)
+            start += width
+
+    def channel_order(self) -> Tensor:
+        """Where channels in order of falling energy go: the strongest first, they tell most of the others."""
+        return torch.arange(self.config.latents)
 
     def code(
         self, coder: Coder, step: Tensor | int, size: tuple[int, int], y: Tensor | None, z: Tensor | None
@@ -139,6 +152,10 @@ class Slice(nn.Module):
             self.intra_value = a.conv(width, d)
             second += d
         self.second = Head(a, second, n, width, c.gates)
+
+    @property
+    def heads(self) -> list[Head]:
+        return [self.first, self.second] if hasattr(self, "second") else [self.first]
 
     def update(self, state: Tensor, before: Tensor) -> Tensor:
         """The channel context: what the slice before, [B, c, h, w], adds to the state."""

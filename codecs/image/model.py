@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,8 @@ from torch import Tensor, nn
 class Family:
     """A codec's networks, each built from its `config`.
 
-    analysis: (x [B, 3, H, W] in [-0.5, 0.5], t [B]) -> features [B, C_y, H/16, W/16]
+    analysis: (x [B, 3, H, W] in [-0.5, 0.5], t [B]) -> features [B, C_y, H/16, W/16]; its parts are `stem(x)`, which
+        does not depend on t, and `finish(stem, t)`
     hyper_analysis: (features, t) -> z in steps
     prior: (config, arithmetic); `code(coder, step, size, y, z)` -> what the synthesis reads [B, C, *size];
         `gain(step)` times the features is y in steps
@@ -29,6 +30,7 @@ class Family:
     hyper_analysis: Callable[[Any], nn.Module]
     prior: Callable[[Any, Arithmetic], nn.Module]
     synthesis: Callable[[Any], nn.Module]
+    presets: Mapping[str, Mapping[str, Any]]  # settings of the config by name
     halo: int  # rows and columns of latents around a place that either transform's result there depends on
 
 
@@ -42,7 +44,7 @@ def family(codec: str) -> Family:
     """Raises KeyError for a codec that is none of images."""
     module = importlib.import_module(f"{__package__}.{FAMILIES[codec]}")
     parts = module.Analysis, module.HyperAnalysis, module.Prior, module.Synthesis
-    return Family(codec, module.Config, *parts, module.HALO)
+    return Family(codec, module.Config, *parts, getattr(module, "PRESETS", {}), module.HALO)
 
 
 class ImageModel(nn.Module):
@@ -57,11 +59,16 @@ class ImageModel(nn.Module):
         self.prior: Any = family.prior(c, Float())
         self.synthesis = family.synthesis(c)
 
-    def forward(self, x: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
-        """x [B, 3, H, W] in [-0.5, 0.5], sides multiples of 16; t [B] in [0, 1] -> (x_hat, bits [B])."""
+    def code(self, x: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
+        """x [B, 3, H, W] in [-0.5, 0.5], sides multiples of 16; t [B] in [0, 1] -> (the prior's result, bits [B])."""
         features = self.analysis(x, t)
         z = self.hyper_analysis(features, t)
         estimator = Estimator(self.training)
         coded = self.prior.code(estimator, t, features.shape[-2:], features * self.prior.gain(t), z)
         assert isinstance(estimator.bits, Tensor)
-        return self.synthesis(coded, t), estimator.bits
+        return coded, estimator.bits
+
+    def forward(self, x: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
+        """As `code`, but the first result is x_hat."""
+        coded, bits = self.code(x, t)
+        return self.synthesis(coded, t), bits

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import torch
+import yaml
 from kodek.codecs.image.codec import ImageCodec
 from kodek.train import Interrupted, TrainError, export_run, run
 from kodek.train.checkpoint import load_checkpoint, load_state
@@ -163,3 +164,25 @@ def test_plain_lines_where_there_is_no_terminal(photos: Path, recipe, tmp_path: 
     lines = capsys.readouterr().err.splitlines()
     assert lines[0].startswith("step 4  bpp ") and all(word in lines[0] for word in ("PSNR", "loss", "images/s", "ETA"))
     assert lines[1].startswith("step 8") and "100.0%" in lines[1]
+
+
+def test_transforms_of_another_codec_under_a_new_prior(photos: Path, recipe, tmp_path: Path) -> None:
+    """image-mlic from image-hyperprior's state: the frozen phase moves nothing but the prior, then all learns."""
+    train(photos, tmp_path / "first", recipe())
+    state = tmp_path / "first" / "state.safetensors"
+    task = {**yaml.safe_load(recipe().read_text())["task"], "transforms": str(state)}
+    task["model"] = {**task["model"], "slices": [4, 12], "attention": 8}
+    frozen = [{"until": 1.0, "crop": 64, "batch": 2, "only": ["prior.slices", "hyper_analysis"]}]
+    made = recipe(codec="image-mlic", task=task, phases=frozen, steps=3)
+    run("image-mlic", str(photos), tmp_path / "second", made)
+    given, learnt = load_state(state).weights, load_checkpoint(tmp_path / "second" / "checkpoint.pt")["model"]
+    for name in ("analysis.down.weight", "synthesis.first.mix.weight"):
+        torch.testing.assert_close(learnt[name].sum((1, 2, 3)).sort()[0], given[name].sum((1, 2, 3)).sort()[0])
+    assert not torch.equal(learnt["hyper_analysis.down2.weight"], given["hyper_analysis.down2.weight"])
+    phases = [frozen[0] | {"until": 0.5}, {"until": 1.0, "crop": 64, "batch": 2}]
+    made = recipe(codec="image-mlic", task=task, phases=phases, steps=4)
+    run("image-mlic", str(photos), tmp_path / "third", made)
+    moved = load_checkpoint(tmp_path / "third" / "checkpoint.pt")["model"]
+    assert not torch.equal(moved["analysis.down.weight"], learnt["analysis.down.weight"])
+    export_run(tmp_path / "third", tmp_path / "model", {"name": "m", "data": "generated", "licence": "CC0"})
+    assert ImageCodec.load(tmp_path / "model" / "weights.safetensors").family.name == "image-mlic"

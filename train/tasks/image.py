@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import functools
+import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,15 +17,17 @@ from kodek.codecs.image.hyperprior import STRIDE
 from kodek.codecs.image.model import Family, ImageModel, family
 from kodek.datasets import MediaError
 from kodek.datasets.store import CropStore, rgb_pixels
-from pydantic import Field, PositiveFloat, model_validator
+from pydantic import Field, PositiveFloat, TypeAdapter, ValidationError, model_validator
 from torch import Tensor, nn
 
+from ..checkpoint import load_state
 from ..data import prepare
 from ..errors import TrainError
 from ..export import export_model
 from ..klt import initialise
 from ..recipe import Recipe, Settings, check
 from ..task import Track
+from ..transfer import transfer
 from ..validate import Curve, ImageValidation, jpeg_curve, validate
 
 STEPS = 64  # quality steps; a crop is trained on one of them
@@ -33,11 +36,16 @@ VALIDATION_SIDE = 768  # larger pictures are validated on their centre: a camera
 
 
 class ImageSettings(Settings):
-    """lambdas: of the lowest and the highest step. positions: quality bytes to validate at. model: widths."""
+    """lambdas: of the lowest and the highest step. positions: quality bytes to validate at.
+
+    model: settings of the codec's `Config`, on top of its `preset` if that is named. transforms: a portable state of
+    an image codec to take the transforms from, which otherwise start at the data's KLT.
+    """
 
     lambdas: tuple[PositiveFloat, PositiveFloat]
     positions: list[Annotated[int, Field(ge=0, le=255)]] = Field([26, 77, 128, 179, 230], min_length=2)
-    model: dict[str, int] = Field({})
+    model: dict[str, Any] = Field({})
+    transforms: Path | None = None
 
     @model_validator(mode="after")
     def _rising(self) -> ImageSettings:
@@ -58,9 +66,12 @@ class RateDistortion(nn.Module):
         self.low, self.high = map(math.log, lambdas)
 
     def forward(self, x: Tensor, t: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        x_hat, bits = self.model(x, t)
-        mse = (x_hat - x).square().flatten(1).mean(1)
+        coded, bits = self.model.code(x, t)
         bpp = bits / (x.shape[-1] * x.shape[-2])
+        mse = torch.zeros_like(bpp)
+        # decoded latents don't depend on the prior (rounding is straight through): with its part frozen, nothing does
+        if any(p.requires_grad for p in self.model.synthesis.parameters()):
+            mse = (self.model.synthesis(coded, t) - x).square().flatten(1).mean(1)
         log_lambda = self.low + (self.high - self.low) * t
         weight = torch.exp(0.5 * ((self.low + self.high) / 2 - log_lambda))
         loss = ((bpp + torch.exp(log_lambda) * 255**2 * mse) * weight).mean()
@@ -95,6 +106,7 @@ class ImageTask:
     def __init__(self, recipe: Recipe, data: str, out: Path, track: Track) -> None:
         settings = check(ImageSettings, recipe.task, "The recipe's task")
         self._lambdas, self._positions, self._first = settings.lambdas, settings.positions, recipe.phases[0]
+        self._transforms = settings.transforms
         kind = family(recipe.codec)
         self.model = ImageModel(kind, _config(kind, settings.model))
         self.objective = RateDistortion(self.model, settings.lambdas)
@@ -113,8 +125,16 @@ class ImageTask:
             raise TrainError(f"{data}: {error}") from error
 
     def initialise(self) -> None:
-        crops = torch.from_numpy(self._store.batch(INITIAL_CROPS, self._first.crop))
-        initialise(self.model, crops.float() / 255 - 0.5, self._lambdas)
+        crops = torch.from_numpy(self._store.batch(INITIAL_CROPS, self._first.crop)).float() / 255 - 0.5
+        if self._transforms is None:
+            initialise(self.model, crops, self._lambdas)
+            return
+        state = load_state(self._transforms)
+        try:
+            lambdas = tuple(state.task["lambdas"])
+        except KeyError as error:
+            raise TrainError(f"{self._transforms} holds no image codec.") from error
+        transfer(self.model, state.weights, (lambdas, self._lambdas), crops)
 
     def seed(self, seed: int, process: int) -> None:
         self._store.random = np.random.default_rng([seed, process])
@@ -125,7 +145,9 @@ class ImageTask:
         return x.contiguous(memory_format=torch.channels_last), t.to(where, non_blocking=True)
 
     def numbers(self, means: Mapping[str, float]) -> dict[str, float]:
-        return {"bpp": means["bpp"], "PSNR": -10 * math.log10(max(means["mse"], 1e-10))}
+        if not means["mse"]:  # not computed
+            return {"bpp": means["bpp"]}
+        return {"bpp": means["bpp"], "PSNR": -10 * math.log10(means["mse"])}
 
     def random_state(self) -> dict[str, Any]:
         return self._store.state
@@ -143,7 +165,7 @@ class ImageTask:
         if not self._pictures:
             raise TrainError("An export needs held-out pictures to calibrate the quality on, and there are none.")
         assert isinstance(model, ImageModel)
-        export_model(model, folder, dict(facts), self._pictures)
+        export_model(model, folder, {**facts, "lambdas": json.dumps(self._lambdas)}, self._pictures)
 
     @functools.cached_property
     def _pictures(self) -> list[np.ndarray]:
@@ -164,11 +186,21 @@ def _centre(pixels: np.ndarray) -> np.ndarray:
     return pixels[top : top + VALIDATION_SIDE, left : left + VALIDATION_SIDE].copy()
 
 
-def _config(family: Family, widths: Mapping[str, int]) -> Any:
+def _config(family: Family, settings: Mapping[str, Any]) -> Any:
+    """Raises TrainError for a setting that the codec does not have or can't take."""
+    settings = dict(settings)
+    preset = settings.pop("preset", None)
+    if preset is not None and preset not in family.presets:
+        raise TrainError(f"{family.name} has no preset {preset!r}; there are: {', '.join(family.presets) or 'none'}.")
     known = [field.name for field in dataclasses.fields(family.config)]
-    for name, value in widths.items():
+    for name, value in settings.items():
         if name not in known:
             raise TrainError(f"The recipe's model has no setting {name}; there are: {', '.join(known)}.")
-        if value < 1:
+        if isinstance(value, int) and not isinstance(value, bool) and value < 1:
             raise TrainError(f"The recipe's model setting {name} must be above 0.")
-    return family.config(**widths)
+    try:
+        return TypeAdapter(family.config).validate_python({**family.presets.get(preset, {}), **settings})
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"])) or "settings"
+        raise TrainError(f"The recipe's model: {where}: {first['msg'].removeprefix('Value error, ')}.") from error

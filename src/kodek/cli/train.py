@@ -15,7 +15,7 @@ OWN_DATA = "the user's own pictures"
 
 
 def train(
-    codec: Annotated[str, typer.Argument(metavar="CODEC", help="What to train: image-hyperprior.")],
+    codec: Annotated[str, typer.Argument(metavar="CODEC", help="What to train: image-hyperprior or image-mlic.")],
     out: Annotated[Path, typer.Option("--out", metavar="RUN", help="Folder of the run.")],
     data: Annotated[
         str | None,
@@ -27,7 +27,9 @@ def train(
     resume: Annotated[bool, typer.Option("--resume", help="Go on where the run in RUN stopped.")] = False,
     settings: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Replace a key of the recipe; may be repeated."),
+        typer.Option(
+            "--set", metavar="KEY=VALUE", help="Replace a key of the recipe, such as task.model.width; repeatable."
+        ),
     ] = None,
     threads: options.Threads = None,
 ) -> int:
