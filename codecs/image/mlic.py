@@ -25,7 +25,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -74,7 +74,7 @@ class Prior(HyperSynthesis):
     def __init__(self, c: Config, arithmetic: Arithmetic) -> None:
         super().__init__(c, arithmetic)
         self.config = c
-        self.slices = nn.ModuleList(Slice(c, arithmetic, number) for number in range(len(c.slices)))
+        self.slices: Any = nn.ModuleList(Slice(c, arithmetic, number) for number in range(len(c.slices)))
 
     def heads(self) -> Iterator[tuple[nn.Module, slice]]:
         """The layers that give means and log scales, and the channels of y they are for."""
@@ -104,7 +104,6 @@ class Prior(HyperSynthesis):
         coded: list[Coded] = []
         before: Tensor | None = None
         for network, (gain, inverse, scale), part in zip(self.slices, per_slice, values, strict=True):
-            assert isinstance(network, Slice)
             if before is not None:
                 state = network.update(state, before)
             current = network.code(coder, state, part, where, (gain, inverse, scale))
@@ -119,7 +118,7 @@ class Coded(NamedTuple):
 
     y_hat: Tensor
     mean: Tensor
-    index: Tensor
+    indexes: Tensor
 
 
 class Slice(nn.Module):
