@@ -17,6 +17,7 @@ from typing import Protocol
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ._rans import Decoder, Encoder, Tables, symbol_hash
@@ -84,25 +85,25 @@ class Estimator:
 class SymbolEncoder:
     """Pushes round(values - mean) under the table of each latent; `finish` gives the payload.
 
-    values: float [.., C, h, w] in steps; mean: integers in 1/16 steps, index: table indexes, both carried in float64.
+    values: float [.., C, h, w] in steps; mean: integers in 2^-bits steps, index: table indexes, both in float64.
     The result is rebuilt from the symbol that was coded, clamped to int16, exactly as the decoder will.
     """
 
-    def __init__(self, tables: Tables, profile: int, running: int = 0) -> None:
+    def __init__(self, tables: Tables, profile: int, running: int = 0, bits: int = LATENT_BITS) -> None:
         """running: the symbol hash so far, which `hash` continues."""
         self._encoder = Encoder(profile)
         self._tables = tables
+        self._unit = 2.0**bits
         self.hash = running
 
     def code(self, values: Tensor | None, mean: Tensor, index: Tensor) -> Tensor:
         assert values is not None
-        index = index.clamp(0, SCALE_COUNT - 1).to(torch.uint8)
-        symbol = torch.round(values - mean.to(values.dtype) / LATENT_UNIT)
+        symbol = torch.round(values - mean.to(values.dtype) / self._unit)
         symbol = symbol.clamp(-SYMBOL_LIMIT, SYMBOL_LIMIT).to(torch.int16)
         symbols = symbol.cpu().numpy().ravel()
-        self._encoder.push(symbols, index.cpu().numpy().ravel(), self._tables)
+        self._encoder.push(symbols, table_numbers(index, self._tables), self._tables)
         self.hash = symbol_hash(symbols, self.hash)
-        return symbol.double() * LATENT_UNIT + mean
+        return symbol.double() * self._unit + mean
 
     def finish(self) -> bytes:
         return self._encoder.finish()
@@ -111,19 +112,27 @@ class SymbolEncoder:
 class SymbolDecoder:
     """Pops what `SymbolEncoder` pushed. Raises StreamError on damage, at the latest in `finish`."""
 
-    def __init__(self, payload: bytes, tables: Tables, profile: int, running: int = 0) -> None:
-        """running: the symbol hash so far, which `hash` continues."""
+    def __init__(
+        self, payload: bytes, tables: Tables, profile: int, running: int = 0, bits: int = LATENT_BITS
+    ) -> None:
+        """running: the symbol hash so far, which `hash` continues; bits: of the means, as of `SymbolEncoder`."""
         self._decoder = Decoder(payload, profile)
         self._tables = tables
+        self._unit = 2.0**bits
         self.hash = running
 
     def code(self, values: Tensor | None, mean: Tensor, index: Tensor) -> Tensor:
         assert values is None
-        index = index.clamp(0, SCALE_COUNT - 1).to(torch.uint8)
-        symbols = self._decoder.pop(index.cpu().numpy().ravel(), self._tables)
+        symbols = self._decoder.pop(table_numbers(index, self._tables), self._tables)
         self.hash = symbol_hash(symbols, self.hash)
         symbol = torch.from_numpy(symbols).to(mean.device).view(mean.shape)
-        return symbol.clamp(-SYMBOL_LIMIT, SYMBOL_LIMIT).double() * LATENT_UNIT + mean
+        return symbol.clamp(-SYMBOL_LIMIT, SYMBOL_LIMIT).double() * self._unit + mean
 
     def finish(self) -> None:
         self._decoder.finish()
+
+
+def table_numbers(index: Tensor, tables: Tables) -> NDArray[np.uint8] | NDArray[np.uint16]:
+    """Table indexes of any shape and sign as the C++ coder takes them, the nearest that exist."""
+    dtype = torch.uint8 if tables.count <= 256 else torch.uint16
+    return index.clamp(0, tables.count - 1).to(dtype).cpu().numpy().ravel()
