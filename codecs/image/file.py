@@ -19,6 +19,7 @@ from ..zoo import by_generation
 from .alpha import decode_alpha, encode_alpha
 from .codec import ImageCodec
 
+DTYPES = (np.uint8, np.uint16)
 MODES: dict[int, Mode] = {1: "L", 3: "RGB", 4: "CMYK"}
 METADATA = {"icc": ChunkKind.ICC, "exif": ChunkKind.EXIF, "xmp": ChunkKind.XMP}
 
@@ -35,6 +36,73 @@ class DecodedImage:
     header: ImageHeader
 
 
+class ImageEncoder:
+    """A picture to be encoded, perhaps at several qualities: what does not depend on the quality is computed once.
+
+    pixels: uint8 or uint16 [H, W, C], full range; C = 1 grey, 3 RGB, 4 CMYK (0 = no ink). alpha: [H, W], kept
+    losslessly. effort: how long to look for better latents, 0: not at all. Raises ValueError for anything else.
+    """
+
+    def __init__(
+        self,
+        codec: ImageCodec,
+        pixels: NDArray[np.integer],
+        *,
+        alpha: NDArray[np.integer] | None = None,
+        icc: bytes | None = None,
+        exif: bytes | None = None,
+        xmp: bytes | None = None,
+        effort: int = 0,
+    ) -> None:
+        if pixels.ndim != 3 or pixels.shape[2] not in MODES or pixels.dtype not in DTYPES or not pixels.size:
+            raise ValueError("pixels must be uint8 or uint16 of shape [H, W, 1, 3 or 4]")
+        if alpha is not None and (alpha.shape != pixels.shape[:2] or alpha.dtype != pixels.dtype):
+            raise ValueError("alpha must have the height, width and dtype of the pixels")
+        self._codec = codec
+        self._pixels = pixels
+        self._alpha = alpha
+        self._effort = effort
+        values = {"icc": icc, "exif": exif, "xmp": xmp}
+        self._extras = [Chunk(METADATA[name], data) for name, data in values.items() if data]
+        if alpha is not None:
+            self._extras.insert(0, Chunk(ChunkKind.ALPHA, encode_alpha(alpha)))
+        self._last: tuple[ImageHeader, list[Chunk]] | None = None
+
+    def encode(self, position: int) -> bytes:
+        """The `.kdk` file at a quality byte, 0 to 255."""
+        pixels, codec = self._pixels, self._codec
+        header = ImageHeader(
+            generation=codec.generation,
+            width=pixels.shape[1],
+            height=pixels.shape[0],
+            mode=MODES[pixels.shape[2]],
+            depth=8 if pixels.itemsize == 1 else 16,
+            position=position,
+            profile=codec.profile_for((pixels.shape[0], pixels.shape[1])),
+            symbol_hash=0,
+        )
+        chunks: list[Chunk] = []
+        running = header.seed
+        for kind, picture in zip((ChunkKind.PAYLOAD, ChunkKind.PAYLOAD_K), to_pictures(pixels), strict=False):
+            payloads, running = codec.encode(picture, position, header.profile, running)
+            chunks += [Chunk(kind, payload) for payload in payloads]
+        if self._alpha is not None:
+            running = _hash_alpha(self._alpha, running)
+        header = replace(header, symbol_hash=running)
+        self._last = header, chunks + self._extras
+        return write(*self._last)
+
+    def reconstruct(self) -> NDArray[np.integer]:
+        """The pixels [H, W, C] that the last file decodes to, in the dtype of the original."""
+        if self._last is None:
+            raise ValueError("nothing was encoded yet")
+        header, chunks = self._last
+        latents, _ = _parse(self._codec, header, chunks)
+        return to_pixels(
+            [self._codec.synthesise(x, (header.height, header.width), header.position) for x in latents], header
+        )
+
+
 def encode_image(
     codec: ImageCodec,
     pixels: NDArray[np.integer],
@@ -44,39 +112,16 @@ def encode_image(
     exif: bytes | None = None,
     xmp: bytes | None = None,
     quality: float = 50.0,
+    effort: int = 0,
 ) -> bytes:
-    """The `.kdk` file of a picture.
+    """The `.kdk` file of a picture, which `ImageEncoder` describes.
 
-    pixels: uint8 or uint16 [H, W, C], full range; C = 1 grey, 3 RGB, 4 CMYK (0 = no ink). alpha: [H, W], kept
-    losslessly. quality: 0 to 100. Raises ValueError for anything else.
+    quality: 0 to 100. Raises ValueError for anything else.
     """
     if not 0 <= quality <= 100:
         raise ValueError("quality must lie between 0 and 100")
-    if pixels.ndim != 3 or pixels.shape[2] not in MODES or pixels.dtype not in (np.uint8, np.uint16) or not pixels.size:
-        raise ValueError("pixels must be uint8 or uint16 of shape [H, W, 1, 3 or 4]")
-    if alpha is not None and (alpha.shape != pixels.shape[:2] or alpha.dtype != pixels.dtype):
-        raise ValueError("alpha must have the height, width and dtype of the pixels")
-    header = ImageHeader(
-        generation=codec.generation,
-        width=pixels.shape[1],
-        height=pixels.shape[0],
-        mode=MODES[pixels.shape[2]],
-        depth=8 if pixels.itemsize == 1 else 16,
-        position=round(quality * 2.55),
-        profile=codec.profile_for((pixels.shape[0], pixels.shape[1])),
-        symbol_hash=0,
-    )
-    chunks: list[Chunk] = []
-    running = header.seed
-    for kind, picture in zip((ChunkKind.PAYLOAD, ChunkKind.PAYLOAD_K), to_pictures(pixels), strict=False):
-        payloads, running = codec.encode(picture, header.position, header.profile, running)
-        chunks += [Chunk(kind, payload) for payload in payloads]
-    if alpha is not None:
-        chunks.append(Chunk(ChunkKind.ALPHA, encode_alpha(alpha)))
-        running = _hash_alpha(alpha, running)
-    values = {"icc": icc, "exif": exif, "xmp": xmp}
-    chunks += [Chunk(METADATA[name], data) for name, data in values.items() if data]
-    return write(replace(header, symbol_hash=running), chunks)
+    encoder = ImageEncoder(codec, pixels, alpha=alpha, icc=icc, exif=exif, xmp=xmp, effort=effort)
+    return encoder.encode(round(quality * 2.55))
 
 
 def decode_image(data: bytes, *, limits: Limits | None = None, device: str = "cpu") -> DecodedImage:
