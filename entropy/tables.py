@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -63,6 +63,31 @@ def pmf_tables(pmfs: Sequence[ArrayLike], offsets: ArrayLike, bits: int, escape:
         rows = [np.append(row, max(1.0 - row.sum(), 0.0)) for row in rows]
     freqs = [quantise_pmf(row, bits) for row in rows]
     return _tables(freqs, np.asarray(offsets, dtype=np.int32), np.zeros(len(rows), dtype=np.uint8), bits, escape)
+
+
+def cut_tables(pmfs: Sequence[ArrayLike], offsets: ArrayLike, bits: int) -> Tables:
+    """Tables of the pmfs, each cut to the range of values that costs least; the others are escapes.
+
+    Args:
+        pmfs: one pmf [n_t] per table over the values offset_t .. offset_t + n_t - 1, of 1 to 4096 values. The mass
+            that is missing to 1 goes to the escape.
+        offsets: the value of each pmf's first entry, int [T].
+        bits: precision of the frequencies.
+
+    Raises TableError if a rule of `Tables` is broken.
+    """
+    rows = []
+    for pmf, offset in zip(pmfs, np.asarray(offsets, dtype=np.int64), strict=True):
+        p = np.asarray(pmf, dtype=np.float64)
+        below, above = np.cumsum(p), np.cumsum(p[::-1])
+        # at most half of `outside` lies left of the range, and as much right of it
+        cuts = (
+            (np.searchsorted(below, outside / 2, "right"), np.searchsorted(above, outside / 2, "right"))
+            for outside in TAILS
+        )
+        rows.append(_cheapest(p, offset + np.arange(p.size), ((a, p.size - b) for a, b in cuts), bits))
+    freqs, firsts = zip(*rows, strict=True)
+    return _tables(list(freqs), np.array(firsts, np.int32), np.zeros(len(rows), np.uint8), bits, escape=True)
 
 
 def gaussian_tables(scales: ArrayLike, bits: int, tail: float | None = None) -> Tables:
@@ -131,20 +156,28 @@ def _gaussian_table(sigma: float, shift: int, bits: int, tail: float | None) -> 
     reach = math.ceil(9 * sigma / (1 << shift)) + 2
     values = np.arange(-reach, reach)  # of symbol >> shift
     pmf = _gaussian_pmf(values, sigma, shift)
+    widths = (_half_width(pmf, values, outside, shift) for outside in (TAILS if tail is None else (tail,)))
+    # with a shift, symbols -2^k .. 2^k - 1 surround zero
+    ranges = ((reach - width - (1 if shift else 0), reach + width + 1) for width in widths)
+    return _cheapest(pmf, values, ranges, bits)
+
+
+def _cheapest(
+    pmf: NDArray[np.float64], values: NDArray[np.int64], ranges: Iterable[tuple[int, int]], bits: int
+) -> tuple[NDArray[np.uint32], int]:
+    """Frequencies (escape last) and first value of that range [start, stop) of the pmf which costs least."""
     best: tuple[float, NDArray[np.uint32], int] | None = None
-    last_width = -1
-    for outside in TAILS if tail is None else (tail,):
-        width = _half_width(pmf, values, outside, shift)
-        if width == last_width:
+    for start, stop in sorted(set(ranges), key=lambda r: r[1] - r[0]):
+        if not 0 < stop - start < 1 << bits:
             continue
-        last_width = width
-        low = -width - 1 if shift else -width  # symbols -2^k .. 2^k - 1 surround zero
-        inside = (values >= low) & (values <= width)
-        freqs = quantise_pmf(np.append(pmf[inside], pmf[~inside].sum()), bits)
+        inside = np.zeros(pmf.size, dtype=bool)
+        inside[start:stop] = True
+        freqs = quantise_pmf(np.append(pmf[inside], max(1 - pmf[inside].sum(), 0.0)), bits)
         cost = _expected_bits(pmf, values, inside, freqs, bits)
         if best is None or cost < best[0]:
-            best = (cost, freqs, low)
-    assert best is not None
+            best = (cost, freqs, int(values[start]))
+    if best is None:
+        raise TableError(f"a pmf has no range that 2^{bits} counts can hold")
     return best[1], best[2]
 
 
