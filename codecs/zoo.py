@@ -75,10 +75,16 @@ def by_generation(generation: bytes) -> ModelEntry:
 
 
 def find(name_or_path: str | os.PathLike[str]) -> ModelEntry:
-    """A model by its name, its weights file or its folder. Raises UnknownModelError or VersionError."""
-    for entry in _entries(_folders()):
+    """A model by its name, its codec (the newest then), its weights file or its folder.
+
+    Raises UnknownModelError or VersionError.
+    """
+    entries = list_models()
+    for entry in entries:
         if entry.name == name_or_path:
             return entry
+    if any(entry.codec == name_or_path for entry in entries):
+        return newest(str(name_or_path))
     path = os.path.join(name_or_path, WEIGHTS) if os.path.isdir(name_or_path) else name_or_path
     if not os.path.isfile(path):
         raise UnknownModelError(f"{os.fspath(name_or_path)!r} is neither a model's name nor its weights.")

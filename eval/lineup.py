@@ -10,7 +10,7 @@ from kodek.codecs.errors import UnknownModelError
 from .anchors import ANCHORS, anchor
 from .codec import Codec
 from .errors import EvalError
-from .models import IMAGE_CODEC, kodek_codec
+from .models import kodek_codec
 
 ORIGINAL = "original"  # in rows: the files as they are, for the level that tasks reach on them
 
@@ -37,7 +37,7 @@ def codec(spec: str, device: str = "cpu") -> Codec:
         found = anchor(name)
     else:
         try:
-            found = kodek_codec(None if name == IMAGE_CODEC else name, device=device)
+            found = kodek_codec(name, device=device)
         except UnknownModelError as error:
             models = ", ".join(entry.name for entry in zoo.list_models())
             known = f"anchors are {', '.join(ANCHORS)}; models are {models}"

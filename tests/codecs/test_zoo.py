@@ -84,6 +84,7 @@ def test_find(places: dict[str, Path], tmp_path: Path) -> None:
     shipped = put_model(places["shipped"], "image-hyperprior-1", "01" * 8)
     elsewhere = put_model(tmp_path / "elsewhere", "mine", "02" * 8)
     assert zoo.find("image-hyperprior-1").path == shipped
+    assert zoo.find("image-hyperprior") == zoo.newest("image-hyperprior")
     assert zoo.find(str(elsewhere)).name == "mine"
     assert zoo.find(elsewhere.parent).name == "mine"
     for missing in ("mine", str(tmp_path), str(tmp_path / "no"), "", "x" * 5000, "nul\0"):
