@@ -27,3 +27,11 @@ class LimitError(CodecError):
 
 class MismatchError(CodecError):
     """The decoded symbols are not those that were encoded: this machine computed other tables."""
+
+
+class TargetError(CodecError):
+    """No quality of the codec meets the size, rate or fidelity that was asked for."""
+
+
+class CheckpointError(CodecError):
+    """A file to import holds no model, another one than was said, or one that can't be made exact."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, overload
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 from kodek.codecs import zoo
 from kodek.codecs.container import Limits
@@ -18,15 +18,20 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from kodek.codecs.image.codec import ImageCodec
+    from kodek.codecs.image.target import Target
+    from kodek.codecs.target import Found
 
 IMAGE_CODEC = "image-hyperprior"
 
 
 def encode(
     image: Image.Image | np.ndarray | torch.Tensor,
-    quality: float = 50.0,
+    quality: float | None = None,
     model: str | Path | ImageCodec | None = None,
     *,
+    target_size: float | None = None,
+    target_bpp: float | None = None,
+    target_psnr: float | None = None,
     device: str = "cpu",
 ) -> bytes:
     """A picture as a .kdk file.
@@ -35,17 +40,32 @@ def encode(
         image: a Pillow image (its ICC profile, EXIF and XMP are kept, its pixels turned upright), a numpy
             array H x W or H x W x C, uint8 or uint16, or a float tensor C x H x W in [0, 1]. C is 1 (grey),
             2 (grey and alpha), 3 (RGB) or 4 (RGB and alpha). Alpha is kept without loss.
-        quality: 0 to 100, roughly linear in PSNR.
+        quality: 0 to 100, roughly linear in PSNR; 50 if neither it nor a target is given.
+        target_size: in place of a quality: bytes of the file at most, of which it fills 98 % or more where the steps
+            of quality are that small; the best quality if even that takes less.
+        target_bpp: the same in bits per pixel, of the whole file.
+        target_psnr: in place of a quality: dB at least between the samples of `image` and those decoded, in the
+            smallest file; colours count alike, alpha doesn't.
         model: a name from the zoo, the path of a weights file, or what `load` returned; the newest if None.
         device: where the transforms run, as torch names it.
 
     Raises:
-        TypeError, ValueError: `image` or `quality` is none of these.
+        TypeError, ValueError: `image`, `quality` or a target is none of these, or more than one is given.
+        TargetError: no quality meets the target; a CodecError.
         CodecError: the model can't be found or read.
         MediaError: a Pillow image that is neither grey nor RGB nor CMYK.
     """
+    from kodek.codecs.image.target import Target
+
+    targets = {"size": target_size, "bpp": target_bpp, "psnr": target_psnr}
+    target = None if all(value is None for value in targets.values()) else Target(**targets)
+    if target is not None and quality is not None:
+        raise ValueError("Give a quality or a target, not both.")
     codec = load(model, device) if model is None or isinstance(model, str | Path) else model
-    return encode_picture(arrays.to_picture(image), quality, codec)
+    picture = arrays.to_picture(image)
+    if target is not None:
+        return encode_to_target(picture, target, codec).data
+    return encode_picture(picture, 50.0 if quality is None else quality, codec)
 
 
 @overload
@@ -108,15 +128,16 @@ def encode_picture(picture: Picture, quality: float, codec: ImageCodec) -> bytes
     """A `Picture`, with its alpha and metadata, as a .kdk file."""
     from kodek.codecs.image.file import encode_image
 
-    return encode_image(
-        codec,
-        picture.pixels,
-        alpha=picture.alpha,
-        icc=picture.icc,
-        exif=picture.exif,
-        xmp=picture.xmp,
-        quality=quality,
-    )
+    return encode_image(codec, picture.pixels, quality=quality, **_beside_pixels(picture))
+
+
+def encode_to_target(picture: Picture, target: Target, codec: ImageCodec) -> Found:
+    """The same at the quality that meets a target. Raises TargetError."""
+    from kodek.codecs.image.file import ImageEncoder
+    from kodek.codecs.image.target import encode_to
+
+    encoder = ImageEncoder(codec, picture.pixels, **_beside_pixels(picture))
+    return encode_to(encoder, picture.pixels, target)
 
 
 def decode_picture(data: bytes, limits: Limits, device: str = "cpu") -> Picture:
@@ -125,3 +146,7 @@ def decode_picture(data: bytes, limits: Limits, device: str = "cpu") -> Picture:
 
     decoded = decode_image(data, limits=limits, device=device)
     return Picture(decoded.pixels, decoded.alpha, decoded.icc, decoded.exif, decoded.xmp)
+
+
+def _beside_pixels(picture: Picture) -> dict[str, Any]:
+    return {"alpha": picture.alpha, "icc": picture.icc, "exif": picture.exif, "xmp": picture.xmp}

@@ -102,7 +102,10 @@ def run(jobs: Sequence[Job], work: Callable[[Job], Done], *, many: bool, json: b
 
 
 def _notes(row: Done) -> str:
-    return f"kodek: {input_name(row.input)}: not kept: {', '.join(row.notes)}." if row.notes else ""
+    notes = [row.remark] if row.remark else []
+    if row.notes:
+        notes.append(f"not kept: {', '.join(row.notes)}")
+    return f"kodek: {input_name(row.input)}: {'; '.join(notes)}." if notes else ""
 
 
 @contextmanager

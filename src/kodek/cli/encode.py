@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,13 +15,20 @@ from .errors import Code, Failure
 from .streams import STANDARD, SUFFIX, check_output, input_name, naming, output
 from .summary import Done
 
+if TYPE_CHECKING:
+    from kodek.codecs.image.target import Target
+    from kodek.codecs.target import Found
+
 
 def encode(
     source: Annotated[str, typer.Argument(metavar="IN", help="A picture, a folder of them, or - for stdin.")],
     target: Annotated[
         str | None, typer.Argument(metavar="[OUT]", help="The .kdk file, a folder, or - for stdout.")
     ] = None,
-    quality: options.Quality = options.DEFAULT_QUALITY,
+    quality: options.QualityUnlessTarget = None,
+    target_size: options.TargetSize = None,
+    target_bpp: options.TargetBpp = None,
+    target_psnr: options.TargetPsnr = None,
     model: options.Model = None,
     strip: options.Strip = False,
     force: options.Force = False,
@@ -31,6 +38,7 @@ def encode(
     json: options.Json = False,
 ) -> int:
     """Encode a picture, or every picture in a folder, to .kdk."""
+    goal = _goal(quality, target_size, target_bpp, target_psnr)
     from kodek.datasets import WRITABLE_SUFFIXES, find_images
 
     many = batch.is_folder(source)
@@ -48,15 +56,27 @@ def encode(
     entry = zoo.newest(IMAGE_CODEC) if model is None else zoo.find(model)
 
     def work(job: Job) -> Done:
-        return _encode(job, str(entry.path), quality, strip, force, threads, device, max_pixels)
+        return _encode(job, str(entry.path), goal, strip, force, threads, device, max_pixels)
 
     return batch.run(jobs, work, many=many, json=json)
+
+
+def _goal(quality: float | None, size: int | None, bpp: float | None, psnr: float | None) -> float | Target:
+    """A quality or a target. Raises Failure for more than one of them."""
+    given = [value for value in (quality, size, bpp, psnr) if value is not None]
+    if len(given) > 1:
+        raise Failure(Code.USAGE, "--quality, --target-size, --target-bpp and --target-psnr exclude each other.")
+    if quality is not None or not given:
+        return options.DEFAULT_QUALITY if quality is None else quality
+    from kodek.codecs.image.target import Target
+
+    return Target(size, bpp, psnr)
 
 
 def _encode(
     job: Job,
     model: str,
-    quality: float,
+    goal: float | Target,
     strip: bool,
     force: bool,
     threads: int | None,
@@ -74,10 +94,26 @@ def _encode(
         from .torch_setup import set_up
 
         set_up(threads, device)
-        from ..api import encode_picture, load
+        from ..api import encode_picture, encode_to_target, load
 
-        data = encode_picture(picture, quality, load(model, device))
+        codec = load(model, device)
+        remark = ""
+        if isinstance(goal, float):
+            data = encode_picture(picture, goal, codec)
+        else:
+            found = encode_to_target(picture, goal, codec)
+            data, remark = found.data, _remark(found, goal)
     with output(job.target, force) as file:
         file.write(data)
     seconds = time.monotonic() - start
-    return Done(input_name(job.source), job.target, picture.width, picture.height, len(data), seconds, picture.notes)
+    name = input_name(job.source)
+    return Done(name, job.target, picture.width, picture.height, len(data), seconds, picture.notes, remark)
+
+
+def _remark(found: Found, target: Target) -> str:
+    """What the user should know where a target lies beyond the range of the codec."""
+    if not found.beyond:
+        return ""
+    if target.psnr is not None:
+        return f"the smallest file has {found.value:.2f} dB already"
+    return f"the best quality takes no more than {found.value} bytes"

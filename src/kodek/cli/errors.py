@@ -16,6 +16,7 @@ class Code(IntEnum):
     NEEDS_OTHER = 5
     OUTPUT = 6
     DIFFERENCE = 7
+    TARGET = 8
     INTERRUPTED = 130
 
 
@@ -72,6 +73,7 @@ def _known(error: Exception) -> tuple[Code, str] | None:
         (codec.UnknownModelError, Code.NEEDS_OTHER),
         (codec.VersionError, Code.NEEDS_OTHER),
         (codec.MismatchError, Code.DIFFERENCE),
+        (codec.TargetError, Code.TARGET),
         (codec.CodecError, Code.STREAM),
     )
     return next(((code, str(error)) for kind, code in codes if isinstance(error, kind)), None)

@@ -1,11 +1,13 @@
 """The options that several commands share."""
 
+import math
 import re
 from typing import Annotated
 
 import typer
 
 _COUNT = re.compile(r"(\d+(?:\.\d+)?)([kMG]?)")
+_SIZE = re.compile(r"(\d{1,15}(?:\.\d{1,15})?)\s*(?:([kmg])(i)?)?b?", re.IGNORECASE)
 _INTERVAL = re.compile(r"(\d+(?:\.\d+)?)-(\d+(?:\.\d+)?)")
 _UNITS = {"": 1, "k": 1_000, "M": 1_000_000, "G": 1_000_000_000}
 _DEVICE = re.compile(r"[a-z]+(:\d+)?")
@@ -18,6 +20,27 @@ def parse_count(text: object) -> int:
     if count < 1:
         raise typer.BadParameter(f"'{text}' is not a number of pixels such as 24M or 500k.")
     return count
+
+
+def parse_size(text: object) -> int:
+    """``"50KB"`` -> 50 000; ``"50KiB"`` -> 51 200; ``"1.5m"`` -> 1 500 000."""
+    match = _SIZE.fullmatch(str(text).strip())
+    power = " kmg".index((match[2] or " ").lower()) if match else 0
+    size = int(float(match[1]) * (1024 if match[3] else 1000) ** power) if match else 0
+    if size < 1:
+        raise typer.BadParameter(f"'{text}' is not a size such as 50KB, 50KiB or 50000.")
+    return size
+
+
+def parse_positive(text: object) -> float:
+    """``"0.5"`` -> 0.5."""
+    try:
+        number = float(str(text))
+    except ValueError:
+        number = 0.0
+    if not (number > 0 and math.isfinite(number)):
+        raise typer.BadParameter(f"'{text}' is not a positive number.")
+    return number
 
 
 def parse_device(text: str) -> str:
@@ -47,12 +70,33 @@ DEFAULT_INTERVAL = (28.0, 36.0)
 DEFAULT_QUALITY = 50.0
 DEFAULT_MAX_PIXELS = 200_000_000
 
-Quality = Annotated[
-    float,
-    typer.Option("--quality", "-q", min=0, max=100, help="0 is smallest, 100 is best; decimals are fine."),
+_QUALITY_HELP = "0 is smallest, 100 is best; decimals are fine."
+Quality = Annotated[float, typer.Option("--quality", "-q", min=0, max=100, help=_QUALITY_HELP)]
+QualityUnlessTarget = Annotated[
+    float | None,
+    typer.Option("--quality", "-q", min=0, max=100, show_default=str(DEFAULT_QUALITY), help=_QUALITY_HELP),
+]
+TargetSize = Annotated[
+    int | None,
+    typer.Option(
+        "--target-size",
+        parser=parse_size,
+        metavar="SIZE",
+        help="Of the file at most, such as 50KB (50 000 bytes) or 50KiB (51 200), in place of a quality.",
+    ),
+]
+TargetBpp = Annotated[
+    float | None,
+    typer.Option(
+        "--target-bpp", parser=parse_positive, metavar="BPP", help="Bits per pixel at most, of the whole file."
+    ),
+]
+TargetPsnr = Annotated[
+    float | None,
+    typer.Option("--target-psnr", parser=parse_positive, metavar="DB", help="PSNR at least, in the smallest file."),
 ]
 Model = Annotated[
-    str | None, typer.Option("--model", "-m", help="Name from `kodek models`, or path of a weights file.")
+    str | None, typer.Option("--model", "-m", help="Name from `kodek models`, a codec for its newest, or a path.")
 ]
 Force = Annotated[bool, typer.Option("--force", "-f", help="Overwrite files that exist.")]
 Threads = Annotated[int | None, typer.Option("--threads", "-t", min=1, max=1024, help="CPU threads to use.")]

@@ -11,7 +11,7 @@ from .errors import Failure
 
 @dataclass(frozen=True)
 class Done:
-    """One file's work: `bytes` is the size of the .kdk file, `notes` what could not be kept."""
+    """One file's work: `bytes` is the size of the .kdk file, `notes` what could not be kept, `remark` on the rest."""
 
     input: str
     output: str
@@ -20,6 +20,7 @@ class Done:
     bytes: int
     seconds: float
     notes: tuple[str, ...] = ()
+    remark: str = ""
 
     @property
     def pixels(self) -> int:

@@ -1,0 +1,151 @@
+"""The search for the quality byte that meets a target, on curves of every kind."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from kodek.codecs.errors import TargetError
+from kodek.codecs.image.target import Target, psnr
+from kodek.codecs.target import (
+    POSITIONS,
+    PSNR_EXCESS,
+    PSNR_SLOPE,
+    SIZE_SHARE,
+    SIZE_SLOPE,
+    largest_within,
+    search,
+    smallest_reaching,
+)
+
+
+class Codec:
+    """Files of given sizes and PSNRs by position; counts what is asked for."""
+
+    def __init__(self, sizes: np.ndarray, decibels: np.ndarray | None = None) -> None:
+        self.sizes, self.decibels = sizes.astype(int), decibels
+        self.asked: list[int] = []
+
+    def encode(self, position: int) -> bytes:
+        assert 0 <= position < POSITIONS
+        self.asked.append(position)
+        return position.to_bytes(1) * self.sizes[position]
+
+    def psnr(self) -> float:
+        assert self.decibels is not None
+        return float(self.decibels[self.asked[-1]])
+
+
+def photo(first: float, slope: float, bend: float, noise: float, seed: int) -> np.ndarray:
+    """Sizes as of a photo: nearly exponential in the position."""
+    positions = np.arange(POSITIONS)
+    random = np.random.default_rng(seed).normal(0, noise, POSITIONS)
+    return np.rint(np.exp(math.log(first) + slope * positions - bend * (positions / 255) ** 2 + random))
+
+
+photos = st.builds(
+    photo,
+    st.floats(3000, 30000),
+    st.floats(0.009, 0.014),
+    st.floats(0, 0.5),
+    st.floats(0, 0.002),
+    st.integers(0, 99),
+)
+starts = st.floats(-100, 400)
+
+
+@given(photos, st.floats(0.02, 0.98), starts)
+def test_photos_fill_the_size_with_few_encodes(sizes: np.ndarray, share: float, start: float) -> None:
+    low, high = math.log(sizes.min()) + 0.03, math.log(sizes.max()) - 0.01
+    limit = round(math.exp(low + share * (high - low)))
+    codec = Codec(sizes)
+    found = largest_within(codec.encode, limit, start)
+    assert SIZE_SHARE * limit <= len(found.data) == found.value <= limit
+    assert found.data[0] == found.position and not found.beyond
+    assert found.encodes == len(codec.asked) == len(set(codec.asked)) <= 7
+
+
+def test_typical_photos_take_three_encodes() -> None:
+    counts = []
+    for seed, first in enumerate(np.geomspace(5000, 15000, 40)):
+        sizes = photo(first, 0.0115, 0.25, 0.001, seed)
+        for limit in (20_000, 50_000):
+            start = 200 + math.log(8 * limit / (768 * 512)) / SIZE_SLOPE
+            counts.append(largest_within(Codec(sizes).encode, limit, start).encodes)
+    assert np.mean(counts) < 3 and max(counts) <= 4
+
+
+@given(st.lists(st.integers(1, 100_000), min_size=POSITIONS, max_size=POSITIONS), st.integers(1, 100_000), starts)
+def test_any_rising_curve(sizes: list[int], limit: int, start: float) -> None:
+    codec = Codec(np.sort(sizes))
+    try:
+        found = largest_within(codec.encode, limit, start)
+    except TargetError as error:
+        assert codec.sizes[0] > limit
+        assert f"{codec.sizes[0]} bytes to {codec.sizes[-1]} bytes" in str(error)
+    else:
+        assert len(found.data) <= limit
+        largest = codec.sizes[codec.sizes <= limit].max()
+        assert len(found.data) == largest or len(found.data) >= SIZE_SHARE * limit
+        assert found.beyond == (largest == codec.sizes[-1] and largest < SIZE_SHARE * limit)
+    assert len(codec.asked) == len(set(codec.asked)) <= 17
+
+
+@given(st.lists(st.floats(-1e6, 1e6), min_size=POSITIONS, max_size=POSITIONS), st.floats(-1e6, 1e6), starts)
+def test_search_ends_on_any_values(values: list[float], low: float, start: float) -> None:
+    seen = search(lambda position: values[position], low, low + 0.05, start, 0.01)
+    assert 1 <= len(seen) <= 16 and all(seen[position] == values[position] for position in seen)
+
+
+@given(st.floats(22, 32), st.floats(0.03, 0.06), st.floats(0, 0.004), st.integers(0, 99), st.floats(0.01, 0.99), starts)
+def test_psnr(first: float, slope: float, noise: float, seed: int, share: float, start: float) -> None:
+    decibels = first + slope * np.arange(POSITIONS) + np.random.default_rng(seed).normal(0, noise, POSITIONS)
+    codec = Codec(np.arange(1000, 1000 + POSITIONS), decibels)
+    goal = first + share * slope * 255
+    found = smallest_reaching(codec.encode, codec.psnr, goal, start)
+    assert goal <= found.value <= goal + max(PSNR_EXCESS, slope + 8 * noise)
+    assert found.value == decibels[found.position] and found.encodes == len(codec.asked) <= 8 and not found.beyond
+
+
+def test_out_of_reach() -> None:
+    codec = Codec(np.arange(1000, 1000 + POSITIONS), 30 + PSNR_SLOPE * np.arange(POSITIONS))
+    with pytest.raises(TargetError, match=r"of 999 B can't be met: files have 1000 B to 1255 B\.$"):
+        largest_within(codec.encode, 999, 100, "{} B".format)
+    best = largest_within(codec.encode, 5000, 100)
+    assert (best.position, best.value, best.beyond) == (255, 1255, True)
+    with pytest.raises(TargetError, match=r"of 45 dB can't be met: files have 30\.00 to 41\.48 dB\.$"):
+        smallest_reaching(codec.encode, codec.psnr, 45, 0)
+    smallest = smallest_reaching(codec.encode, codec.psnr, 20, 255)
+    assert (smallest.position, smallest.value, smallest.beyond) == (0, 30, True)
+
+
+def test_a_picture_without_error_reaches_any_psnr() -> None:
+    codec = Codec(np.full(POSITIONS, 50), np.full(POSITIONS, math.inf))
+    found = smallest_reaching(codec.encode, codec.psnr, 60, 100)
+    assert (found.position, found.value, found.beyond) == (0, math.inf, True)
+
+
+def test_a_codec_of_one_quality() -> None:
+    codec = Codec(np.full(POSITIONS, 500))
+    assert largest_within(codec.encode, 505, 100).encodes == 1
+    with pytest.raises(TargetError, match="500 bytes to 500 bytes"):
+        largest_within(codec.encode, 499, 100)
+
+
+@pytest.mark.parametrize("values", [{}, {"size": 5, "bpp": 1}, {"bpp": 0}, {"psnr": -1}, {"size": math.nan}])
+def test_a_target_is_one_positive_number(values: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match="target"):
+        Target(**values)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_psnr_of_pixels(dtype: Callable[[np.ndarray], np.ndarray]) -> None:
+    random = np.random.default_rng(0)
+    a, b = (random.integers(0, 256, (600, 7, 3)).astype(dtype) for _ in range(2))
+    mse = np.mean((a.astype(float) - b) ** 2)
+    assert psnr(a, b) == pytest.approx(10 * math.log10(np.iinfo(a.dtype).max ** 2 / mse))
+    assert psnr(a, a) == math.inf
