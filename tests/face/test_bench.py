@@ -12,7 +12,7 @@ from kodek.eval.bench import codec, entropy, exactness, memory
 
 from .conftest import Kodek
 
-NAMES = ("entropy", "codec", "memory", "exactness", "estimate")
+NAMES = ("entropy", "codec", "memory", "exactness", "estimate", "target")
 
 
 def test_help_names_them(kodek: Kodek) -> None:
@@ -109,6 +109,7 @@ def test_wrong_options(kodek: Kodek, options: tuple[str, ...]) -> None:
         (("memory", "--width", "60000", "--height", "60000"), 3),
         (("exactness", "--sizes", "0x5"), 3),
         (("estimate", "--data", "no-such-folder"), 3),
+        (("target", "--data", "no-such-folder"), 3),
     ],
 )
 def test_refused_in_a_sentence(kodek: Kodek, options: tuple[str, ...], code: int) -> None:

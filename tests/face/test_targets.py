@@ -174,3 +174,33 @@ def test_few_encodes(large: np.ndarray, sizes: tuple[int, int], models: Path) ->
 def test_wrong_targets_come_at_once() -> None:
     code = "from kodek.codecs.image.target import Target; import sys; print('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "False\n"
+
+
+def test_bench(large_file: Path, sizes: tuple[int, int], kodek: Kodek, monkeypatch: pytest.MonkeyPatch) -> None:
+    (large_file.parent / "broken.png").write_bytes(b"no picture")
+    inside = sum(sizes) // 2
+    targets = f"{inside},9MB,1dB,0.001bpp"
+    command = ("bench", "target", "--data", large_file.parent, "--repeats", 1, "--targets", targets)
+    result = kodek(*command, "--json")
+    document = json.loads(result.out)
+    assert result.code == 3 and result.err.startswith("kodek: ") and "broken.png" in result.err
+    assert document["passed"] and document["beyond"] == {
+        str(inside): [],
+        "9MB": [str(large_file)],
+        "1dB": [str(large_file)],
+        "0.001bpp": [str(large_file)],
+    }
+    (row,) = document["files"]
+    assert 0.98 <= row["share"] == row["bytes"] / inside <= 1 and row["encodes"] >= 1 and row["one"] > 0
+    (large_file.parent / "broken.png").unlink()
+    result = kodek(*command)
+    assert result.code == 0 and not result.err
+    assert f"{inside}: 1 of 1 files met".encode() in result.out and b"0 of 0 files met, 1 more" in result.out
+    monkeypatch.setattr("kodek.eval.bench.target.SIZE_SHARE", 1.01)
+    assert kodek(*command).code == 7
+
+
+@pytest.mark.parametrize("targets", ["", "50XB", "0dB", "nanbpp", "5KB,bpp"])
+def test_bench_takes_targets_only(kodek: Kodek, large_file: Path, targets: str) -> None:
+    result = kodek("bench", "target", "--data", large_file, "--targets", targets)
+    assert result.code == 2 and result.err.count("\n") == 1 and not result.out

@@ -16,6 +16,7 @@ from . import options
 from .errors import Code
 
 if TYPE_CHECKING:
+    from kodek.codecs.image.target import Target
     from kodek.eval.bench import Progress
 
 bench = typer.Typer(add_completion=False, rich_markup_mode=None)
@@ -39,6 +40,24 @@ def _qualities(text: str) -> list[float]:
     if not numbers or not all(0 <= number <= 100 for number in numbers):
         raise typer.BadParameter(f"'{text}' are not qualities such as 0,50,100.")
     return numbers
+
+
+def _targets(text: str) -> dict[str, Target]:
+    """``"15KB,0.5bpp,35dB"`` -> the target of each of these names."""
+    from kodek.codecs.image.target import Target
+
+    found = {}
+    for name in options.names(text):
+        number, unit = name[:-3], name[-3:].lower()
+        if unit == "bpp":
+            found[name] = Target(bpp=options.parse_positive(number))
+        elif unit.endswith("db"):
+            found[name] = Target(psnr=options.parse_positive(name[:-2]))
+        else:
+            found[name] = Target(size=options.parse_size(name))
+    if not found:
+        raise typer.BadParameter("There is no target, such as 15KB, 0.5bpp or 35dB.")
+    return found
 
 
 @bench.callback(invoke_without_command=True)
@@ -127,6 +146,30 @@ def estimate(
 
     with _progress() as progress:
         result = module.run(data, model, qualities, progress)
+    for sentence in result["left_out"]:
+        print(f"kodek: {sentence}", file=sys.stderr)
+    return _say(result, module.report, json) or (Code.INPUT if result["left_out"] else Code.OK)
+
+
+@bench.command()
+def target(
+    data: Annotated[str, typer.Option("--data", help="A folder, a picture, or a text file with a path a line.")],
+    model: options.Model = None,
+    targets: Annotated[
+        Any, typer.Option("--targets", parser=_targets, metavar="TARGET,...", help="Sizes, rates and PSNRs.")
+    ] = "15KB,25KB,40KB,0.5bpp,32dB",
+    threads: options.Threads = None,
+    repeats: Annotated[int, typer.Option("--repeats", min=1, help="Of each, in turn; the median counts.")] = 3,
+    json: options.Json = False,
+) -> int:
+    """How well and how fast target sizes, rates and PSNRs are met."""
+    from kodek.eval.bench import target as module
+
+    from .torch_setup import set_up
+
+    set_up(threads)
+    with _progress() as progress:
+        result = module.run(data, model, targets, repeats=repeats, progress=progress)
     for sentence in result["left_out"]:
         print(f"kodek: {sentence}", file=sys.stderr)
     return _say(result, module.report, json) or (Code.INPUT if result["left_out"] else Code.OK)
