@@ -36,7 +36,7 @@ from torch import Tensor, nn
 from . import hyperprior
 from .hyperprior import HALO, Analysis, HyperAnalysis, HyperSynthesis, gaussian, known
 
-__all__ = ["HALO", "Analysis", "Config", "HyperAnalysis", "Prior", "Synthesis"]
+__all__ = ["HALO", "PRESETS", "Analysis", "Config", "HyperAnalysis", "Prior", "Synthesis"]
 
 HEADS = 2
 REACH = 2  # of the local context, in positions
@@ -66,6 +66,33 @@ class Config(hyperprior.Config):
             raise ValueError(f"the slices must be positive and add up to {self.latents} latents")
         if self.attention % HEADS:
             raise ValueError(f"the attention's channels must be a multiple of {HEADS}")
+
+
+_PLAIN: dict[str, Any] = {"inter": False, "intra": False, "gates": False}
+
+# settings of `Config`: members of the family, as far as they fit this structure (the transforms and the state that all
+# contexts read stay those of this codec), and "small" without one part each
+PRESETS: dict[str, dict[str, Any]] = {
+    "small": {},
+    # He et al. 2021: one slice
+    "checkerboard": {**_PLAIN, "slices": (256,), "local": "convolution", "residual": False},
+    # Minnen & Singh 2020, whose latent residual prediction precedes the contexts
+    "channel-wise": {**_PLAIN, "slices": (32,) * 8, "checkerboard": False, "local": "none"},
+    # He et al. 2022
+    "elic": {**_PLAIN, "local": "convolution", "residual": False},
+    # the widths of MLIC++ (Jiang et al. 2023); there every context has networks of its own, deeper ones, and the
+    # transforms are of another kind
+    "full": {
+        **{"width": 192, "latents": 320, "hyper": 192, "context": 640, "analysis_blocks": 6, "synthesis_blocks": 8},
+        **{"slices": (32,) * 10, "attention": 64},
+    },
+    "one-slice": {"slices": (256,)},
+    "no-local": {"local": "none"},
+    "no-intra": {"intra": False},
+    "no-inter": {"inter": False},
+    "no-gates": {"gates": False},
+    "no-residual": {"residual": False},
+}
 
 
 class Prior(HyperSynthesis):
