@@ -14,8 +14,12 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .errors import UnknownModelError, VersionError
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 WEIGHTS = "weights.safetensors"
 CARD = "card.md"
@@ -103,6 +107,21 @@ def read_entry(path: Path) -> ModelEntry:
         raise UnknownModelError(f"{path} is not a model of kodek: its generation is not 16 hex digits.")
     generation = bytes.fromhex(metadata["generation"])
     return ModelEntry(metadata["name"], metadata["codec"], generation, path, metadata)
+
+
+def write_model(folder: Path, tensors: dict[str, Tensor], metadata: dict[str, str], card: str) -> None:
+    """Write a model; a file of that name is replaced only when the new one is whole. Raises OSError."""
+    from safetensors.torch import save_file
+
+    folder.mkdir(parents=True, exist_ok=True)
+    partial = folder / f"{WEIGHTS}.partial"
+    try:
+        save_file(tensors, partial, metadata)
+        partial.chmod(0o644)
+        partial.replace(folder / WEIGHTS)
+    finally:
+        partial.unlink(missing_ok=True)
+    (folder / CARD).write_text(card, "utf-8")
 
 
 def _read_metadata(path: Path) -> dict[str, str]:

@@ -24,7 +24,7 @@ from ._rans import (
 )
 from .clustered import ClusteredModel
 from .errors import StreamError, TableError
-from .tables import from_arrays, gaussian_tables, pmf_tables, quantise_pmf, to_arrays
+from .tables import cut_tables, from_arrays, gaussian_tables, join_tables, pmf_tables, quantise_pmf, to_arrays
 
 __all__ = [
     "PROFILES",
@@ -37,8 +37,10 @@ __all__ = [
     "TableError",
     "Tables",
     "crc32c",
+    "cut_tables",
     "from_arrays",
     "gaussian_tables",
+    "join_tables",
     "pmf_tables",
     "quantise_pmf",
     "symbol_hash",

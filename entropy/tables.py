@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -85,7 +85,8 @@ def cut_tables(pmfs: Sequence[ArrayLike], offsets: ArrayLike, bits: int) -> Tabl
             (np.searchsorted(below, outside / 2, "right"), np.searchsorted(above, outside / 2, "right"))
             for outside in TAILS
         )
-        rows.append(_cheapest(p, offset + np.arange(p.size), ((a, p.size - b) for a, b in cuts), bits))
+        ranges = ((a, p.size - b) for a, b in cuts)
+        rows.append(_cheapest(p, offset + np.arange(p.size), ranges, bits, _real_counts))
     freqs, firsts = zip(*rows, strict=True)
     return _tables(list(freqs), np.array(firsts, np.int32), np.zeros(len(rows), np.uint8), bits, escape=True)
 
@@ -114,6 +115,20 @@ def gaussian_tables(scales: ArrayLike, bits: int, tail: float | None = None) -> 
         offsets.append(offset)
         shifts.append(shift)
     return _tables(freqs, np.array(offsets, np.int32), np.array(shifts, np.uint8), bits, escape=True)
+
+
+def join_tables(first: Tables, second: Tables) -> Tables:
+    """All tables in one: those of `second` are numbered from the count of `first` on.
+
+    Raises TableError if one has escapes and the other has not, or bits differ, or there are more than 4096.
+    """
+    if (first.bits, first.escape) != (second.bits, second.escape):
+        raise TableError("tables of different precision or escapes can't be joined")
+    freqs, sizes, offsets, shifts = (
+        np.concatenate((getattr(first, name), getattr(second, name)))
+        for name in ("freqs", "sizes", "offsets", "shifts")
+    )
+    return Tables(freqs, sizes, offsets, shifts, first.bits, first.escape)
 
 
 def to_arrays(tables: Tables) -> dict[str, NDArray[np.integer]]:
@@ -159,26 +174,38 @@ def _gaussian_table(sigma: float, shift: int, bits: int, tail: float | None) -> 
     widths = (_half_width(pmf, values, outside, shift) for outside in (TAILS if tail is None else (tail,)))
     # with a shift, symbols -2^k .. 2^k - 1 surround zero
     ranges = ((reach - width - (1 if shift else 0), reach + width + 1) for width in widths)
-    return _cheapest(pmf, values, ranges, bits)
+    return _cheapest(pmf, values, ranges, bits, quantise_pmf)
 
 
 def _cheapest(
-    pmf: NDArray[np.float64], values: NDArray[np.int64], ranges: Iterable[tuple[int, int]], bits: int
+    pmf: NDArray[np.float64],
+    values: NDArray[np.int64],
+    ranges: Iterable[tuple[int, int]],
+    bits: int,
+    counts: Callable[[NDArray[np.float64], int], NDArray],
 ) -> tuple[NDArray[np.uint32], int]:
-    """Frequencies (escape last) and first value of that range [start, stop) of the pmf which costs least."""
-    best: tuple[float, NDArray[np.uint32], int] | None = None
+    """Frequencies (escape last) and first value of that range [start, stop) of the pmf which costs least.
+
+    counts: what to compare ranges by, `quantise_pmf` or something faster.
+    """
+    best: tuple[float, NDArray[np.float64], int] | None = None
     for start, stop in sorted(set(ranges), key=lambda r: r[1] - r[0]):
         if not 0 < stop - start < 1 << bits:
             continue
         inside = np.zeros(pmf.size, dtype=bool)
         inside[start:stop] = True
-        freqs = quantise_pmf(np.append(pmf[inside], max(1 - pmf[inside].sum(), 0.0)), bits)
-        cost = _expected_bits(pmf, values, inside, freqs, bits)
+        cut = np.append(pmf[inside], max(1 - pmf[inside].sum(), 0.0))
+        cost = _expected_bits(pmf, values, inside, counts(cut, bits), bits)
         if best is None or cost < best[0]:
-            best = (cost, freqs, int(values[start]))
+            best = (cost, cut, int(values[start]))
     if best is None:
         raise TableError(f"a pmf has no range that 2^{bits} counts can hold")
-    return best[1], best[2]
+    return quantise_pmf(best[1], bits), best[2]
+
+
+def _real_counts(pmf: NDArray[np.float64], bits: int) -> NDArray[np.float64]:
+    """Frequencies that need not be integers."""
+    return pmf * ((1 << bits) - pmf.size) + 1
 
 
 def _half_width(pmf: NDArray[np.float64], values: NDArray[np.int64], outside: float, shift: int) -> int:
@@ -205,7 +232,7 @@ def _expected_bits(
     pmf: NDArray[np.float64],
     values: NDArray[np.int64],
     inside: NDArray[np.bool_],
-    freqs: NDArray[np.uint32],
+    freqs: NDArray,
     bits: int,
 ) -> float:
     """Bits per symbol of a table, escapes with their Exp-Golomb code included, raw low bits not."""

@@ -32,11 +32,13 @@ class Family:
     synthesis: Callable[[Any], nn.Module]
     presets: Mapping[str, Mapping[str, Any]]  # settings of the config by name
     halo: int  # rows and columns of latents around a place that either transform's result there depends on
+    latent_bits: int  # what the prior codes and returns counts 2^-latent_bits steps
 
 
 FAMILIES = {
     "image-hyperprior": "hyperprior",
     "image-mlic": "mlic",
+    "image-compressai": "compressai",
 }
 
 
@@ -44,7 +46,7 @@ def family(codec: str) -> Family:
     """Raises KeyError for a codec that is none of images."""
     module = importlib.import_module(f"{__package__}.{FAMILIES[codec]}")
     parts = module.Analysis, module.HyperAnalysis, module.Prior, module.Synthesis
-    return Family(codec, module.Config, *parts, getattr(module, "PRESETS", {}), module.HALO)
+    return Family(codec, module.Config, *parts, getattr(module, "PRESETS", {}), module.HALO, module.LATENT_BITS)
 
 
 class ImageModel(nn.Module):
