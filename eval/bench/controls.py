@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from kodek.codecs.image.codec import ImageCodec
 from kodek.entropy.coder import Coder
-from kodek.entropy.exact import WEIGHT_BITS, Exact, ExactConv2d
+from kodek.entropy.exact import ACTIVATION_BITS, WEIGHT_BITS, Exact, ExactConv2d
 from torch import Tensor, nn
 
 FLOAT, LEAKY = "float prior", "leaked float"
@@ -34,6 +35,12 @@ class FloatPath(Exact):
 
     def leaky_relu(self, x: Tensor) -> Tensor:
         return F.leaky_relu(x, 0.125)
+
+    def weights(self, logits: Tensor, dim: int) -> Tensor:
+        return torch.softmax(logits.float() * (math.log(2) * 2.0**-ACTIVATION_BITS), dim)
+
+    def divide(self, x: Tensor, y: Tensor | int) -> Tensor:
+        return x / y
 
 
 class Leaky(Exact):
