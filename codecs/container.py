@@ -8,9 +8,11 @@ Nothing is interpreted before its checksum is verified, and nothing is allocated
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from enum import IntEnum, IntFlag
+from typing import Protocol
 
 from kodek.entropy import crc32c
 
@@ -23,6 +25,7 @@ from .sniff import other_format
 __all__ = [
     "MAGIC",
     "VERSION",
+    "Bytes",
     "Chunk",
     "ChunkKind",
     "Contents",
@@ -30,6 +33,7 @@ __all__ = [
     "ImageHeader",
     "Limits",
     "read",
+    "read_chunk",
     "read_header",
     "write",
 ]
@@ -50,6 +54,7 @@ class ChunkKind(IntEnum):
     PAYLOAD = CRITICAL | 1
     PAYLOAD_K = CRITICAL | 2
     ALPHA = CRITICAL | 3
+    TILE_HASHES = CRITICAL | 4
     ICC = 1
     EXIF = 2
     XMP = 3
@@ -67,6 +72,13 @@ class Flags(IntFlag):
     EMBEDDED = 4  # reserved: a prefix of the payload decodes
 
 
+class Bytes(Protocol):
+    """The bytes of a file, in memory or read when they are asked for. `bytes` are some."""
+
+    def __len__(self) -> int: ...
+    def __getitem__(self, part: slice, /) -> bytes: ...
+
+
 @dataclass(frozen=True)
 class Chunk:
     """kind: a `ChunkKind`, or 0..255 of a later version; data: at most 2^63 - 1 bytes."""
@@ -79,13 +91,15 @@ class Chunk:
 class Entry:
     """Where a chunk lies in the file.
 
-    checksum: CRC-32C of its bytes, None where they are covered by the whole file's.
+    checksum: CRC-32C of its bytes, None where they are covered by the whole file's. tile: " of tile 2 of 6" in a
+    payload of several.
     """
 
     kind: int
     start: int
     size: int
     checksum: int | None
+    tile: str = ""
 
     @property
     def critical(self) -> bool:
@@ -124,30 +138,30 @@ def write(header: ImageHeader, chunks: Sequence[Chunk]) -> bytes:
     return head + b"".join(chunk.data for chunk in chunks)
 
 
-def read(data: bytes | memoryview, limits: Limits | None = None) -> tuple[ImageHeader, list[Chunk]]:
+def read(data: Bytes, limits: Limits | None = None) -> tuple[ImageHeader, list[Chunk]]:
     """A file's header and its chunks of known kinds; all checksums are verified.
 
     Raises FormatError, DamagedError, VersionError or LimitError.
     """
-    data = bytes(data)
     contents = read_header(data, limits)
-    chunks = []
-    for entry in contents.entries:
-        content = data[entry.start : entry.start + entry.size]
-        if entry.checksum is not None and entry.checksum != crc32c(content):
-            raise DamagedError(f"Damaged file: the checksum of its {entry.name} chunk differs.")
-        if entry.kind in KNOWN:
-            chunks.append(Chunk(ChunkKind(entry.kind), content))
-    return contents.header, chunks
+    chunks = [Chunk(entry.kind, read_chunk(data, entry)) for entry in contents.entries]
+    return contents.header, [Chunk(ChunkKind(chunk.kind), chunk.data) for chunk in chunks if chunk.kind in KNOWN]
 
 
-def read_header(data: bytes | memoryview, limits: Limits | None = None) -> Contents:
+def read_chunk(data: Bytes, entry: Entry) -> bytes:
+    """The content of one chunk, its checksum verified. Raises DamagedError."""
+    content = data[entry.start : entry.start + entry.size]
+    if entry.checksum is not None and entry.checksum != crc32c(content):
+        raise DamagedError(f"Damaged file: the checksum of its {entry.name} chunk{entry.tile} differs.")
+    return content
+
+
+def read_header(data: Bytes, limits: Limits | None = None) -> Contents:
     """The header and directory of a whole file; verifies all but the checksums of a directory's chunks.
 
     Raises FormatError, DamagedError, VersionError or LimitError.
     """
-    data = bytes(data)
-    flags = _read_start(data)
+    flags = _read_start(data[:SMALLEST_FILE])
     if flags not in (0, Flags.DIRECTORY):
         raise VersionError(f"This file needs a newer kodek: its flags are {int(flags):#x}.")
     read_rest = _read_directory if flags else _read_single
@@ -177,25 +191,27 @@ def _read_start(data: bytes) -> Flags:
     return Flags(flags)
 
 
-def _read_single(data: bytes, limits: Limits) -> Contents:
-    end = len(data) - CRC_SIZE
-    if crc32c(data[:end]) != int.from_bytes(data[end:], "little"):
+def _read_single(data: Bytes, limits: Limits) -> Contents:
+    content = data[:]
+    content, checksum = content[:-CRC_SIZE], content[-CRC_SIZE:]
+    if crc32c(content) != int.from_bytes(checksum, "little"):
         raise DamagedError("Damaged file: its checksum differs, so bytes were changed, added or cut off.")
-    reader = Reader(data[:end], START_SIZE)
+    reader = Reader(content, START_SIZE)
     header = read_header_fields(reader, limits)
     return Contents(header, (Entry(ChunkKind.PAYLOAD, reader.offset, reader.left, None),))
 
 
-def _read_directory(data: bytes, limits: Limits) -> Contents:
-    reader = Reader(data, START_SIZE)
+def _read_directory(data: Bytes, limits: Limits) -> Contents:
+    reader = Reader(data[:SMALLEST_FILE], START_SIZE)
     size = reader.varint()
     end = reader.offset + size
     if end + CRC_SIZE > len(data):
         raise DamagedError("Truncated or damaged file: its header is longer than the file.")
-    if crc32c(data[:end]) != int.from_bytes(data[end : end + CRC_SIZE], "little"):
+    head = data[:end]
+    if crc32c(head) != int.from_bytes(data[end : end + CRC_SIZE], "little"):
         raise DamagedError("Damaged file: the checksum of its header differs.")
 
-    reader = Reader(data[:end], reader.offset)
+    reader = Reader(head, reader.offset)
     header = read_header_fields(reader, limits)
     entries = _read_entries(reader, end + CRC_SIZE, limits)
     end = entries[-1].start + entries[-1].size
@@ -203,7 +219,7 @@ def _read_directory(data: bytes, limits: Limits) -> Contents:
         raise DamagedError(f"Truncated file: it has {len(data)} of {end} bytes.")
     if end < len(data):
         raise DamagedError(f"Damaged file: {len(data) - end} bytes follow its end.")
-    return Contents(header, entries)
+    return Contents(header, tuple(_named(entries)))
 
 
 def _read_entries(reader: Reader, start: int, limits: Limits) -> tuple[Entry, ...]:
@@ -222,6 +238,15 @@ def _read_entries(reader: Reader, start: int, limits: Limits) -> tuple[Entry, ..
     return tuple(entries)
 
 
+def _named(entries: Sequence[Entry]) -> Iterator[Entry]:
+    """Say of payloads which tile's they are, if there are several."""
+    total, seen = Counter(entry.kind for entry in entries), Counter[int]()
+    for entry in entries:
+        seen[entry.kind] += 1
+        several = entry.kind in REPEATING and total[entry.kind] > 1
+        yield replace(entry, tile=f" of tile {seen[entry.kind]} of {total[entry.kind]}") if several else entry
+
+
 def _kinds_problem(mode: Mode, kinds: list[int]) -> str | None:
     """What is wrong with the combination of chunks, if anything."""
     for kind in ChunkKind:
@@ -229,6 +254,8 @@ def _kinds_problem(mode: Mode, kinds: list[int]) -> str | None:
             return f"there are {kinds.count(kind)} {kind.name} chunks"
     if ChunkKind.PAYLOAD not in kinds:
         return "there is no PAYLOAD chunk"
+    if kinds.count(ChunkKind.TILE_HASHES) != (kinds.count(ChunkKind.PAYLOAD) > 1):
+        return "the number of TILE_HASHES chunks is wrong"
     if kinds.count(ChunkKind.PAYLOAD_K) != (kinds.count(ChunkKind.PAYLOAD) if mode == "CMYK" else 0):
         return "the number of PAYLOAD_K chunks is wrong"
     return None

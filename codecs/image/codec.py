@@ -1,45 +1,58 @@
 """An exported image codec: exact prior and tables, float transforms. Pictures <-> payloads.
 
 A picture is one tile of latents, or several when it is large: each tile of up to 2048 x 2048 pixels is a payload of
-its own (own z, own context), so memory is bounded and tiles decode alone. The transforms run over the whole picture
-in strips that overlap by their receptive field, so tiles leave no seams.
+its own (own z, own context), so memory is bounded and tiles decode alone. The transforms see a tile with a halo as wide
+as their receptive field, so tiles leave no seams.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from kodek.entropy import StreamError, Tables
 from kodek.entropy.coder import SymbolDecoder, SymbolEncoder
-from kodek.entropy.exact import GAIN_BITS, LATENT_BITS, Exact
+from kodek.entropy.exact import GAIN_BITS, POSITION_LIMIT, Exact
 from kodek.entropy.tables import from_arrays
 from safetensors import safe_open
 from torch import Tensor
 
 from ..errors import DamagedError
 from ..layers import fuse
+from .area import Area, Grid
 from .hyperprior import STRIDE
 from .model import Family, family
+from .tiles import Workers, synthesise
 
 TILE = 128  # latents: 2048 pixels
-STRIP = 64  # rows of latents that a transform handles at once
-HALO = 4  # rows of latents around a strip that its result depends on
+assert TILE**2 <= POSITION_LIMIT  # attention over a whole tile is exact
 SMALL = 32768  # symbols; below, the one-lane profile with 16-bit tables is smaller and as fast
 
+Read = Callable[[Area], Tensor]  # an area of the pixels -> float32 [1, 3, h, w] in [0, 1]
 M = TypeVar("M", bound=torch.nn.Module)
 
 DECODING = ("prior.", "synthesis.", "tables.", "positions")  # the tensors that a generation id names
 
 
+class Tile(NamedTuple):
+    """A coded tile: its payload, the running hash after its symbols, and what `decode_tile` makes of them."""
+
+    payload: bytes
+    hash: int
+    latents: Tensor
+
+
 class ImageCodec:
-    """`load` it from a weights file, then `encode` and `decode`."""
+    """`load` it from a weights file, then `encode` and `decode`, or code tile by tile."""
+
+    tile = TILE  # side of a tile in latents; another than the format's is for experiments
 
     def __init__(self, family: Family, config: Any, tensors: dict[str, Tensor], name: str, device: str = "cpu") -> None:
         self.name = name
@@ -48,7 +61,7 @@ class ImageCodec:
         self.generation = generation_id(family, config, tensors)
         self.device = torch.device(device)
         self.prior: Any = _fill(family.prior(config, Exact()), tensors, "prior.").to(self.device)
-        self.analysis = _transform(family.analysis(config), tensors, "analysis.", self.device)
+        self.analysis: Any = _transform(family.analysis(config), tensors, "analysis.", self.device)
         self.hyper_analysis = _transform(family.hyper_analysis(config), tensors, "hyper_analysis.", self.device)
         self.synthesis = _transform(family.synthesis(config), tensors, "synthesis.", self.device)
         self.positions = tensors["positions"]
@@ -73,100 +86,95 @@ class ImageCodec:
         symbols = -(-size[0] // STRIDE) * -(-size[1] // STRIDE) * self.config.latents
         return 0 if symbols < SMALL else 1
 
-    @torch.inference_mode()
-    def encode(self, x: Tensor, position: int, profile: int, running: int = 0) -> tuple[list[bytes], int]:
-        """-> (payloads: one per tile, row by row; the running hash of all symbols, which starts at `running`).
+    def grid(self, size: tuple[int, int]) -> Grid:
+        """The tiles of a picture [H, W], in latents."""
+        return Grid((-(-size[0] // STRIDE), -(-size[1] // STRIDE)), self.tile, self.family.halo)
 
-        x: float32 [1, 3, H, W] in [0, 1]; position: the quality byte; profile: see `profile_for`.
+    def workers(self, tiles: int) -> Workers:
+        """Threads for that many tiles."""
+        return Workers(tiles, self.device)
+
+    @torch.inference_mode()
+    def stem(self, read: Read, size: tuple[int, int], grid: Grid, area: Area) -> Tensor:
+        """What of the analysis of a tile (with its halo) does not depend on the quality.
+
+        read: gives areas of the picture, whose size is [H, W]; area: of the tile.
         """
-        features = self._features(x, position)
+        x = read_latents(read, size, grid.around(area)).to(self.device)
+        return self.analysis.stem(x.contiguous(memory_format=torch.channels_last).sub(0.5))
+
+    @torch.inference_mode()
+    def analyse(self, stem: Tensor, grid: Grid, area: Area, position: int) -> tuple[Tensor, Tensor]:
+        """-> (y, z) of a tile in steps, not rounded. position: the quality byte."""
         t = self._t(position)
+        features = self.analysis.finish(stem, t)
+        features = features[:, :, *area.within(grid.around(area)).slices].contiguous()
         gain = self.prior.gain(position).float() * 2.0**-GAIN_BITS
-        payloads = []
-        for tile in tiles(features.shape[-2:]):
-            part = features[:, :, *tile].contiguous()
-            coder = SymbolEncoder(self.tables[profile], profile, running)
-            self.prior.code(coder, position, _size(part), part * gain, self.hyper_analysis(part, t))
-            payloads.append(coder.finish())
-            running = coder.hash
-        return payloads, running
+        return features * gain, self.hyper_analysis(features, t)
+
+    @torch.inference_mode()
+    def encode_tile(self, y: Tensor, z: Tensor, position: int, profile: int, running: int = 0) -> Tile:
+        """y, z: as of `analyse`; profile: see `profile_for`; running: where the hash of the symbols starts."""
+        coder = SymbolEncoder(self.tables[profile], profile, running, self.family.latent_bits)
+        latents = self.prior.code(coder, position, (y.shape[-2], y.shape[-1]), y, z).to(torch.int32)
+        return Tile(coder.finish(), coder.hash, latents)
+
+    @torch.inference_mode()
+    def decode_tile(self, payload: bytes, area: Area, position: int, profile: int, running: int = 0) -> Tile:
+        """The latents, int32 [1, C, *area], of a tile; its hash continues `running`. Raises StreamError on damage."""
+        coder = SymbolDecoder(payload, self.tables[profile], profile, running, self.family.latent_bits)
+        latents = self.prior.code(coder, position, (area.height, area.width), None, None).to(torch.int32)
+        coder.finish()
+        return Tile(payload, coder.hash, latents)
+
+    @torch.inference_mode()
+    def synthesise(self, latents: Tensor, position: int) -> Tensor:
+        """latents: int32 [1, C, h, w] as of `decode_tile` -> float32 [1, 3, 16 h, 16 w] in [0, 1]."""
+        y = (latents.float() * 2.0**-self.family.latent_bits).contiguous(memory_format=torch.channels_last)
+        return self.synthesis(y, self._t(position)).add_(0.5).clamp_(0, 1)
+
+    def encode(self, x: Tensor, position: int, profile: int) -> tuple[list[bytes], list[int]]:
+        """x, float32 [1, 3, H, W] in [0, 1] -> payloads and hashes of its tiles, row by row."""
+        size = x.shape[-2], x.shape[-1]
+        grid = self.grid(size)
+        payloads, hashes = [], []
+        for area in grid.areas:
+            stem = self.stem(lambda area: x[:, :, *area.slices], size, grid, area)
+            tile = self.encode_tile(*self.analyse(stem, grid, area, position), position, profile)
+            payloads.append(tile.payload)
+            hashes.append(tile.hash)
+        return payloads, hashes
 
     def decode(
-        self, payloads: list[bytes], size: tuple[int, int], position: int, profile: int, running: int = 0
-    ) -> tuple[Tensor, int]:
-        """-> (float32 [1, 3, H, W] in [0, 1], symbol hash). Raises StreamError on damage."""
-        y_hat, running = self.decode_latents(payloads, size, position, profile, running)
-        return self.synthesise(y_hat, size, position), running
+        self, payloads: list[bytes], size: tuple[int, int], position: int, profile: int
+    ) -> tuple[Tensor, list[int]]:
+        """The inverse of `encode`: float32 [1, 3, H, W] in [0, 1] and the hashes. Raises StreamError on damage."""
+        grid = self.grid(size)
+        if len(grid.areas) != len(payloads):
+            raise StreamError(f"{len(payloads)} payloads for a picture of {len(grid.areas)} tiles")
+        hashes = [0] * len(payloads)
 
-    @torch.inference_mode()
-    def synthesise(self, y_hat: Tensor, size: tuple[int, int], position: int) -> Tensor:
-        """y_hat: as of `decode_latents` -> float32 [1, 3, H, W] in [0, 1]."""
-        t = self._t(position)
+        def decode(number: int) -> Tensor:
+            tile = self.decode_tile(payloads[number], grid.areas[number], position, profile)
+            hashes[number] = tile.hash
+            return tile.latents
 
-        def run(strip: Tensor) -> Tensor:
-            y = (strip.float() * 2.0**-LATENT_BITS).contiguous(memory_format=torch.channels_last)
-            return self.synthesis(y, t).add_(0.5).clamp_(0, 1)
-
-        return in_strips(run, y_hat, STRIDE)[:, :, : size[0], : size[1]]
-
-    @torch.inference_mode()
-    def decode_latents(
-        self, payloads: list[bytes], size: tuple[int, int], position: int, profile: int, running: int = 0
-    ) -> tuple[Tensor, int]:
-        """-> (y_hat int32 [1, C_y, h, w] in 1/16 steps, symbol hash), the whole parse without the synthesis."""
-        h, w = -(-size[0] // STRIDE), -(-size[1] // STRIDE)
-        areas = list(tiles((h, w)))
-        if len(areas) != len(payloads):
-            raise StreamError(f"{len(payloads)} payloads for a picture of {len(areas)} tiles")
-        y_hat = torch.empty((1, self.config.latents, h, w), dtype=torch.int32, device=self.device)
-        for area, payload in zip(areas, payloads, strict=True):
-            coder = SymbolDecoder(payload, self.tables[profile], profile, running)
-            target = y_hat[:, :, *area]
-            target.copy_(self.prior.code(coder, position, _size(target), None, None))
-            coder.finish()
-            running = coder.hash
-        return y_hat, running
-
-    def _features(self, x: Tensor, position: int) -> Tensor:
-        h, w = x.shape[-2:]
-        t = self._t(position)
-
-        def run(strip: Tensor) -> Tensor:
-            strip = strip.to(self.device).contiguous(memory_format=torch.channels_last)
-            return self.analysis(strip.sub(0.5), t)
-
-        padded = F.pad(x, (0, -w % STRIDE, 0, -h % STRIDE), mode="replicate")
-        return in_strips(run, padded, 1 / STRIDE)
+        out = torch.empty((1, 3, grid.whole.height * STRIDE, grid.whole.width * STRIDE), device=self.device)
+        with self.workers(len(payloads)) as workers:
+            transform = partial(self.synthesise, position=position)
+            for area, part in synthesise(grid, grid.whole, decode, transform, workers):
+                out[:, :, *area.times(STRIDE).slices] = part
+        return out[:, :, : size[0], : size[1]], hashes
 
     def _t(self, position: int) -> Tensor:
         return self.positions[position : position + 1].to(self.device)
 
 
-def tiles(size: tuple[int, int] | torch.Size) -> Iterator[tuple[slice, slice]]:
-    """The tiles of a latent [h, w], row by row."""
-    for top in range(0, size[0], TILE):
-        for left in range(0, size[1], TILE):
-            yield slice(top, min(top + TILE, size[0])), slice(left, min(left + TILE, size[1]))
-
-
-def in_strips(transform: Callable[[Tensor], Tensor], x: Tensor, scale: float) -> Tensor:
-    """Apply a transform that changes the size by `scale` over overlapping strips of rows; memory is that of a strip."""
-    unit = STRIDE if scale < 1 else 1  # rows of x per row of latents
-    rows, out_unit = x.shape[2] // unit, 1 if scale < 1 else STRIDE
-    if rows <= STRIP + 2 * HALO:
-        return transform(x)
-    out: Tensor | None = None
-    for top in range(0, rows, STRIP):
-        bottom = min(top + STRIP, rows)
-        start, stop = max(0, top - HALO), min(rows, bottom + HALO)
-        part = transform(x[:, :, start * unit : stop * unit])
-        if out is None:
-            out = part.new_empty((1, part.shape[1], rows * out_unit, part.shape[3]))
-        out[:, :, top * out_unit : bottom * out_unit] = part[
-            :, :, (top - start) * out_unit : (bottom - start) * out_unit
-        ]
-    assert out is not None
-    return out
+def read_latents(read: Read, size: tuple[int, int], area: Area) -> Tensor:
+    """The pixels of an area of latents, float32 [1, 3, 16 h, 16 w]; beyond the picture's edge its last ones."""
+    pixels = area.times(STRIDE)
+    x = read(pixels.meet(Area(0, 0, *size)))
+    return F.pad(x, (0, STRIDE * area.width - x.shape[-1], 0, STRIDE * area.height - x.shape[-2]), mode="replicate")
 
 
 def generation_id(family: Family, config: Any, tensors: dict[str, Tensor]) -> bytes:
@@ -178,10 +186,6 @@ def generation_id(family: Family, config: Any, tensors: dict[str, Tensor]) -> by
             digest.update(f"{key} {value.dtype} {tuple(value.shape)}".encode())
             digest.update(value.numpy().tobytes())
     return digest.digest()[:8]
-
-
-def _size(x: Tensor) -> tuple[int, int]:
-    return x.shape[-2], x.shape[-1]
 
 
 def _group(tensors: dict[str, Tensor], prefix: str) -> dict[str, np.ndarray]:

@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import numpy as np
-import torch
 from kodek.entropy import StreamError, crc32c
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..container import Chunk, ChunkKind, ImageHeader, Limits, read, write
+from ..container import Bytes, Chunk, ChunkKind, Contents, ImageHeader, Limits, read, read_chunk, read_header, write
 from ..errors import DamagedError, MismatchError
-from ..header import Mode
 from ..zoo import by_generation
 from .alpha import decode_alpha, encode_alpha
+from .area import Area, Grid, Region, region_area
 from .codec import ImageCodec
+from .hyperprior import STRIDE
+from .samples import MODES, PLANES, put_light, to_light
+from .tiles import synthesise
 
-DTYPES = (np.uint8, np.uint16)
-MODES: dict[int, Mode] = {1: "L", 3: "RGB", 4: "CMYK"}
 METADATA = {"icc": ChunkKind.ICC, "exif": ChunkKind.EXIF, "xmp": ChunkKind.XMP}
+PAYLOADS = (ChunkKind.PAYLOAD, ChunkKind.PAYLOAD_K)  # by plane
+CHANNELS = {mode: channels for channels, mode in MODES.items()}
+
+_MISMATCH = "The decoded symbols{} are not those that were coded: the file or this decoder is at fault."
+
+Key = tuple[int, int]  # plane and number of a tile
 
 
 @dataclass(frozen=True)
@@ -40,7 +46,8 @@ class ImageEncoder:
     """A picture to be encoded, perhaps at several qualities: what does not depend on the quality is computed once.
 
     pixels: uint8 or uint16 [H, W, C], full range; C = 1 grey, 3 RGB, 4 CMYK (0 = no ink). alpha: [H, W], kept
-    losslessly. effort: how long to look for better latents, 0: not at all. Raises ValueError for anything else.
+    losslessly. effort: how long to look for better latents, 0: not at all. memory: bytes of intermediate results that
+    may be kept from one call to the next. Raises ValueError for anything else.
     """
 
     def __init__(
@@ -53,24 +60,30 @@ class ImageEncoder:
         exif: bytes | None = None,
         xmp: bytes | None = None,
         effort: int = 0,
+        memory: int = 1 << 30,
     ) -> None:
-        if pixels.ndim != 3 or pixels.shape[2] not in MODES or pixels.dtype not in DTYPES or not pixels.size:
+        if pixels.ndim != 3 or pixels.shape[2] not in MODES or pixels.dtype not in (np.uint8, np.uint16):
             raise ValueError("pixels must be uint8 or uint16 of shape [H, W, 1, 3 or 4]")
+        if not pixels.size:
+            raise ValueError("a picture has at least one pixel")
         if alpha is not None and (alpha.shape != pixels.shape[:2] or alpha.dtype != pixels.dtype):
             raise ValueError("alpha must have the height, width and dtype of the pixels")
         self._codec = codec
         self._pixels = pixels
         self._alpha = alpha
         self._effort = effort
+        self._grid = codec.grid(self._size)
         values = {"icc": icc, "exif": exif, "xmp": xmp}
         self._extras = [Chunk(METADATA[name], data) for name, data in values.items() if data]
         if alpha is not None:
             self._extras.insert(0, Chunk(ChunkKind.ALPHA, encode_alpha(alpha)))
-        self._last: tuple[ImageHeader, list[Chunk]] | None = None
+        self._stems = _Kept(memory // 2)
+        self._latents = _Kept(memory // 2)
+        self._last: tuple[ImageHeader, dict[Key, bytes]] | None = None
 
     def encode(self, position: int) -> bytes:
         """The `.kdk` file at a quality byte, 0 to 255."""
-        pixels, codec = self._pixels, self._codec
+        codec, pixels = self._codec, self._pixels
         header = ImageHeader(
             generation=codec.generation,
             width=pixels.shape[1],
@@ -78,29 +91,75 @@ class ImageEncoder:
             mode=MODES[pixels.shape[2]],
             depth=8 if pixels.itemsize == 1 else 16,
             position=position,
-            profile=codec.profile_for((pixels.shape[0], pixels.shape[1])),
+            profile=codec.profile_for(self._size),
             symbol_hash=0,
         )
-        chunks: list[Chunk] = []
-        running = header.seed
-        for kind, picture in zip((ChunkKind.PAYLOAD, ChunkKind.PAYLOAD_K), to_pictures(pixels), strict=False):
-            payloads, running = codec.encode(picture, position, header.profile, running)
-            chunks += [Chunk(kind, payload) for payload in payloads]
+        running, payloads, hashes = header.seed, {}, b""
+        self._latents.clear()
+        numbers = range(len(self._grid.areas))
+        with codec.workers(len(numbers)) as workers:
+            for plane in range(len(PLANES[header.mode])):
+                tiles = workers.map(partial(self._encode_tile, header, plane, running), numbers)
+                for number, (payload, hash) in enumerate(tiles):
+                    payloads[plane, number] = payload
+                    hashes += hash.to_bytes(4, "little")
+                    if len(numbers) == 1:
+                        running = hash
+        self._last = header, payloads
+        chunks = [Chunk(PAYLOADS[plane], payload) for (plane, _), payload in payloads.items()]
+        if len(numbers) > 1:
+            chunks.append(Chunk(ChunkKind.TILE_HASHES, hashes))
+            running = crc32c(hashes, running)
         if self._alpha is not None:
             running = _hash_alpha(self._alpha, running)
-        header = replace(header, symbol_hash=running)
-        self._last = header, chunks + self._extras
-        return write(*self._last)
+        return write(replace(header, symbol_hash=running), chunks + self._extras)
 
     def reconstruct(self) -> NDArray[np.integer]:
         """The pixels [H, W, C] that the last file decodes to, in the dtype of the original."""
         if self._last is None:
             raise ValueError("nothing was encoded yet")
-        header, chunks = self._last
-        latents, _ = _parse(self._codec, header, chunks)
-        return to_pixels(
-            [self._codec.synthesise(x, (header.height, header.width), header.position) for x in latents], header
-        )
+        header, payloads = self._last
+
+        def latents(plane: int, number: int) -> Tensor:
+            kept = self._latents.get((plane, number))
+            if kept is not None:
+                return kept
+            area = self._grid.areas[number]
+            return self._codec.decode_tile(payloads[plane, number], area, header.position, header.profile).latents
+
+        return _paint(self._codec, header, self._grid, Area(0, 0, *self._size), latents)
+
+    def _encode_tile(self, header: ImageHeader, plane: int, running: int, number: int) -> tuple[bytes, int]:
+        """The payload, and the hash of its symbols, which continues `running`."""
+        codec, grid, key = self._codec, self._grid, (plane, number)
+        area, read = grid.areas[number], partial(to_light, self._pixels, plane)
+        stem = self._stems.get(key)
+        if stem is None:
+            stem = codec.stem(read, self._size, grid, area)
+            self._stems.keep(key, stem)
+        y, z = codec.analyse(stem, grid, area, header.position)
+        if self._effort:
+            from .refine import refine
+
+            y, z = refine(codec, read, self._size, grid, area, y, z, header.position, self._effort)
+        tile = codec.encode_tile(y, z, header.position, header.profile, running)
+        self._latents.keep(key, tile.latents)
+        return tile.payload, tile.hash
+
+    @property
+    def _size(self) -> tuple[int, int]:
+        return self._pixels.shape[0], self._pixels.shape[1]
+
+
+class _Kept(dict[Key, Tensor]):
+    """Tensors by tile, up to a number of bytes."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+
+    def keep(self, key: Key, x: Tensor) -> None:
+        if sum(kept.nbytes for kept in list(self.values())) + x.nbytes <= self._limit:
+            self[key] = x
 
 
 def encode_image(
@@ -120,84 +179,119 @@ def encode_image(
     """
     if not 0 <= quality <= 100:
         raise ValueError("quality must lie between 0 and 100")
-    encoder = ImageEncoder(codec, pixels, alpha=alpha, icc=icc, exif=exif, xmp=xmp, effort=effort)
+    encoder = ImageEncoder(codec, pixels, alpha=alpha, icc=icc, exif=exif, xmp=xmp, effort=effort, memory=0)
     return encoder.encode(round(quality * 2.55))
 
 
-def decode_image(data: bytes, *, limits: Limits | None = None, device: str = "cpu") -> DecodedImage:
-    """Decode a `.kdk` file. Raises CodecError (its kinds say what is wrong)."""
-    header, chunks = read(data, limits or Limits())
-    codec = load_codec(str(by_generation(header.generation).path), device)
-    latents, alpha = _parse(codec, header, chunks)
+def decode_image(
+    data: Bytes, *, limits: Limits | None = None, device: str = "cpu", region: Region | None = None
+) -> DecodedImage:
+    """Decode a `.kdk` file, or a region of it from the tiles that it touches; of the others nothing is read.
+
+    Raises CodecError (its kinds say what is wrong), ValueError for a region that is not inside the picture.
+    """
+    contents = read_header(data, limits or Limits())
+    header = contents.header
     size = header.height, header.width
-    pictures = [codec.synthesise(y_hat, size, header.position) for y_hat in latents]
-    kept = {name: next((c.data for c in chunks if c.kind == kind), None) for name, kind in METADATA.items()}
+    area = Area(0, 0, *size) if region is None else region_area(region, size)
+    codec = load_codec(str(by_generation(header.generation).path), device)
+    extras = {entry.kind: read_chunk(data, entry) for entry in contents.entries if entry.kind not in PAYLOADS}
+    symbols = _Symbols(codec, data, contents, extras)
+    pixels = _paint(codec, header, symbols.grid, area, symbols.latents)
+    symbols.finish()
     return DecodedImage(
-        pixels=to_pixels(pictures, header),
-        alpha=alpha,
+        pixels=pixels,
+        alpha=None if symbols.alpha is None else symbols.alpha[area.slices],
         header=header,
-        **kept,
+        **{name: extras.get(kind) for name, kind in METADATA.items()},
     )
 
 
 def verify_image(data: bytes, *, limits: Limits | None = None) -> ImageHeader:
-    """Decode every symbol and check it against the file's hash, without the synthesis. Raises CodecError."""
+    """Decode every symbol and check it against the file's hashes, without the synthesis. Raises CodecError."""
     header, chunks = read(data, limits or Limits())
-    _parse(load_codec(str(by_generation(header.generation).path), "cpu"), header, chunks)
+    contents = read_header(data, limits or Limits())
+    codec = load_codec(str(by_generation(contents.header.generation).path), "cpu")
+    symbols = _Symbols(codec, data, contents, {chunk.kind: chunk.data for chunk in chunks})
+    with codec.workers(len(symbols.grid.areas)) as workers:
+        for plane in range(len(PLANES[header.mode])):
+            for _ in workers.map(partial(symbols.latents, plane), range(len(symbols.grid.areas))):
+                pass
+    symbols.finish()
     return header
 
 
-def _parse(
-    codec: ImageCodec, header: ImageHeader, chunks: list[Chunk]
-) -> tuple[list[Tensor], NDArray[np.integer] | None]:
-    """The latents of each picture and the alpha plane, all that is coded, checked against the symbol hash."""
-    size = header.height, header.width
-    running, latents = header.seed, []
-    for payloads in _payloads(header, chunks):
+class _Symbols:
+    """What the payloads of a file hold, checked against the hashes: each tile's, or that of the only tile."""
+
+    def __init__(self, codec: ImageCodec, data: Bytes, contents: Contents, extras: Mapping[int, bytes]) -> None:
+        self._codec = codec
+        self._data = data
+        self._header = header = contents.header
+        self._entries = [[entry for entry in contents.entries if entry.kind == kind] for kind in PAYLOADS]
+        self.grid = codec.grid((header.height, header.width))
+        tiles, count = len(self.grid.areas), len(self._entries[0])
+        if tiles != count:
+            raise DamagedError(f"The file is damaged: it has {count} payloads for {tiles} tiles.")
+        alpha = extras.get(ChunkKind.ALPHA)
+        size = header.height, header.width
+        self.alpha = None if alpha is None else decode_alpha(alpha, size, header.depth)
+        self._running = header.seed
+        self._hashes: list[int] = []
+        if tiles > 1:
+            hashes = extras[ChunkKind.TILE_HASHES]
+            if len(hashes) != 4 * tiles * len(PLANES[header.mode]):
+                raise DamagedError("The file is damaged: its hashes are not one for each tile.")
+            self._check(crc32c(hashes, self._running))
+            self._hashes = np.frombuffer(hashes, "<u4").tolist()
+
+    def latents(self, plane: int, number: int) -> Tensor:
+        """The latents of a tile, int32 [1, C, h, w]. Raises DamagedError or MismatchError."""
+        entry, area, header = self._entries[plane][number], self.grid.areas[number], self._header
+        payload = read_chunk(self._data, entry)
         try:
-            y_hat, running = codec.decode_latents(payloads, size, header.position, header.profile, running)
+            tile = self._codec.decode_tile(payload, area, header.position, header.profile, self._running)
         except StreamError as error:
-            raise DamagedError(f"The file is damaged: {error}.") from error
-        latents.append(y_hat)
-    alpha = next((decode_alpha(c.data, size, header.depth) for c in chunks if c.kind == ChunkKind.ALPHA), None)
-    if alpha is not None:
-        running = _hash_alpha(alpha, running)
-    if running != header.symbol_hash:
-        raise MismatchError("The decoded symbols are not those that were coded: the file or this decoder is at fault.")
-    return latents, alpha
+            raise DamagedError(f"The file is damaged: the payload{entry.tile}: {error}.") from error
+        if not self._hashes:
+            self._running = tile.hash
+        elif tile.hash != self._hashes[plane * len(self.grid.areas) + number]:
+            raise MismatchError(_MISMATCH.format(entry.tile))
+        return tile.latents
+
+    def finish(self) -> None:
+        """Raises MismatchError unless the symbols of the only tile, or tiles, are those that were coded."""
+        if not self._hashes:
+            self._check(self._running)
+
+    def _check(self, running: int) -> None:
+        if self.alpha is not None:
+            running = _hash_alpha(self.alpha, running)
+        if running != self._header.symbol_hash:
+            raise MismatchError(_MISMATCH.format(""))
+
+
+def _paint(
+    codec: ImageCodec, header: ImageHeader, grid: Grid, region: Area, latents: Callable[[int, int], Tensor]
+) -> NDArray[np.integer]:
+    """The pixels of a region [h, w, C]; latents: plane and number of a tile -> its latents."""
+    dtype = np.uint8 if header.depth == 8 else np.uint16
+    pixels: NDArray[np.integer] = np.empty((region.height, region.width, CHANNELS[header.mode]), dtype)
+    part = region.over(STRIDE)
+    transform = partial(codec.synthesise, position=header.position)
+    with codec.workers(len(grid.under(grid.around(part)))) as workers:
+        for plane in range(len(PLANES[header.mode])):
+            for area, light in synthesise(grid, part, partial(latents, plane), transform, workers):
+                area = area.times(STRIDE)
+                seen = area.meet(region)
+                put_light(pixels, plane, seen.within(region), light[:, :, *seen.within(area).slices])
+    return pixels
 
 
 @lru_cache(maxsize=2)
 def load_codec(path: str, device: str) -> ImageCodec:
     """The codec of a weights file, kept for the next picture."""
     return ImageCodec.load(path, device)
-
-
-def to_pictures(pixels: NDArray[np.integer]) -> Iterable[Tensor]:
-    """What the codec sees, float32 [1, 3, H, W] in [0, 1]: grey is spread over RGB, CMYK is light (1 - ink): CMY, K."""
-    light = torch.from_numpy(pixels.astype(np.float32) / np.iinfo(pixels.dtype).max).permute(2, 0, 1)[None]
-    if pixels.shape[2] == 1:
-        return [light.expand(-1, 3, -1, -1)]
-    if pixels.shape[2] == 3:
-        return [light]
-    return [1 - light[:, :3], (1 - light[:, 3:]).expand(-1, 3, -1, -1)]
-
-
-def to_pixels(pictures: list[Tensor], header: ImageHeader) -> NDArray[np.integer]:
-    """The inverse of `to_pictures`, rounded to the file's depth."""
-    if header.mode == "L":
-        light = pictures[0].mean(1, keepdim=True)
-    elif header.mode == "RGB":
-        light = pictures[0]
-    else:
-        light = 1 - torch.cat((pictures[0], pictures[1].mean(1, keepdim=True)), 1)
-    peak, dtype = (255, np.uint8) if header.depth == 8 else (65535, np.uint16)
-    return light[0].permute(1, 2, 0).cpu().mul(peak).round_().numpy().astype(dtype)
-
-
-def _payloads(header: ImageHeader, chunks: list[Chunk]) -> list[list[bytes]]:
-    kinds = (ChunkKind.PAYLOAD, ChunkKind.PAYLOAD_K) if header.mode == "CMYK" else (ChunkKind.PAYLOAD,)
-    return [[chunk.data for chunk in chunks if chunk.kind == kind] for kind in kinds]
 
 
 def _hash_alpha(alpha: NDArray[np.integer], running: int) -> int:

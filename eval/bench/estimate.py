@@ -15,9 +15,8 @@ import numpy as np
 import torch
 from kodek.codecs.container import ChunkKind, Limits, read
 from kodek.codecs.errors import MismatchError
-from kodek.codecs.image.codec import ImageCodec, tiles
+from kodek.codecs.image.codec import ImageCodec
 from kodek.codecs.image.file import encode_image
-from kodek.codecs.image.hyperprior import STRIDE
 from kodek.datasets import MediaError, Picture, find_images, read_picture
 from kodek.entropy.coder import LATENT_UNIT, SymbolDecoder, gaussian_bits
 from kodek.entropy.exact import ACTIVATION_BITS, Exact
@@ -109,15 +108,16 @@ def estimated_bytes(codec: ImageCodec, data: bytes) -> float:
     prior.load_state_dict(codec.prior.state_dict())
     prior.eval().requires_grad_(False).to(codec.device)
     payloads = [chunk.data for chunk in chunks if chunk.kind == ChunkKind.PAYLOAD]
-    areas = tiles((-(-header.height // STRIDE), -(-header.width // STRIDE)))
-    bits, running = 0.0, header.seed
-    for area, payload in zip(areas, payloads, strict=True):
-        coder = EstimatingDecoder(payload, codec.tables[header.profile], header.profile, running)
-        size = area[0].stop - area[0].start, area[1].stop - area[1].start
-        prior.code(coder, header.position, size, None, None)
+    tile_hashes = next((chunk.data for chunk in chunks if chunk.kind == ChunkKind.TILE_HASHES), None)
+    expected = [header.symbol_hash] if tile_hashes is None else np.frombuffer(tile_hashes, "<u4").tolist()
+    bits, hashes = 0.0, []
+    for area, payload in zip(codec.grid((header.height, header.width)).areas, payloads, strict=True):
+        coder = EstimatingDecoder(payload, codec.tables[header.profile], header.profile, header.seed)
+        prior.code(coder, header.position, (area.height, area.width), None, None)
         coder.finish()
-        bits, running = bits + coder.bits, coder.hash
-    if running != header.symbol_hash:
+        bits += coder.bits
+        hashes.append(coder.hash)
+    if hashes != expected:
         raise MismatchError("The estimate was made for other symbols than those in the file.")
     return bits / 8
 

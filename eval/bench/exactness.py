@@ -154,7 +154,7 @@ def encode_all(codec: ImageCodec, sizes: Sequence[Size]) -> Files:
     files = []
     for x in pictures(sizes):
         for position in POSITIONS:
-            (payload,), symbol_hash = codec.encode(x, position, PROFILE)
+            (payload,), (symbol_hash,) = codec.encode(x, position, PROFILE)
             files.append((payload, symbol_hash, (x.shape[3], x.shape[2]), position))
     return files
 

@@ -1,4 +1,4 @@
-"""The exported codec: payloads, tiles, strips and the coding walk in both arithmetics."""
+"""The exported codec: payloads, files and the coding walk in both arithmetics."""
 
 from pathlib import Path
 
@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 import torch
 from kodek.codecs.errors import DamagedError
-from kodek.codecs.image import codec as codec_module
-from kodek.codecs.image.codec import ImageCodec, in_strips, tiles
+from kodek.codecs.image.codec import ImageCodec
 from kodek.codecs.image.file import decode_image, encode_image
 from kodek.codecs.image.hyperprior import Config, Prior, checkerboard, pack, unpack
 from kodek.codecs.image.model import ImageModel, family
@@ -65,40 +64,9 @@ def test_every_profile_decodes_to_the_same_latents(codec):
     latents = []
     for profile in range(3):
         payloads, _ = codec.encode(x, 128, profile)
-        latents.append(codec.decode_latents(payloads, (80, 48), 128, profile)[0])
+        area = codec.grid((80, 48)).whole
+        latents.append(codec.decode_tile(payloads[0], area, 128, profile).latents)
     assert torch.equal(latents[0], latents[1]) and torch.equal(latents[0], latents[2])
-
-
-def test_tiles_cover_the_latent_once():
-    seen = torch.zeros(300, 150, dtype=torch.int)
-    for area in tiles((300, 150)):
-        seen[area] += 1
-    assert torch.equal(seen, torch.ones_like(seen))
-
-
-def test_tiled_picture_has_no_seam(codec, monkeypatch):
-    x = picture(160, 200)
-    whole, _ = codec.encode(x, 128, 1)
-    x_whole, _ = codec.decode(whole, (160, 200), 128, 1)
-    monkeypatch.setattr(codec_module, "TILE", 4)
-    monkeypatch.setattr(codec_module, "STRIP", 2)
-    tiled, _ = codec.encode(x, 128, 1)
-    assert len(tiled) == 3 * 4
-    x_tiled, _ = codec.decode(tiled, (160, 200), 128, 1)
-    border = slice(60, 68)
-    assert abs(psnr(x_tiled[:, :, border], x[:, :, border]) - psnr(x_whole[:, :, border], x[:, :, border])) < 0.5
-
-
-def test_strips_change_nothing_but_rounding(codec, monkeypatch):
-    x = picture(400, 32)
-    t = codec._t(128)
-    monkeypatch.setattr(codec_module, "STRIP", 3)
-    with torch.inference_mode():
-        whole = codec.analysis(x - 0.5, t)
-        strips = in_strips(lambda part: codec.analysis(part - 0.5, t), x, 1 / 16)
-        assert torch.allclose(whole, strips, atol=1e-4)
-        back = in_strips(lambda part: codec.synthesis(part, t), whole, 16)
-        assert torch.allclose(codec.synthesis(whole, t), back, atol=1e-4)
 
 
 def test_damaged_payloads_are_refused(codec):

@@ -1,0 +1,104 @@
+"""Work on the tiles of a picture: several at a time, in bounded memory."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
+
+import torch
+from torch import Tensor
+
+from .area import Area, Grid
+
+WORKERS = 2  # tiles in work at once, each of which takes up to 0.4 GB
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+class Workers:
+    """Threads that share torch's between them; without any the caller does the work."""
+
+    def __init__(self, tiles: int, device: torch.device) -> None:
+        self._threads = torch.get_num_threads()
+        count = min(tiles, WORKERS, self._threads) if device.type == "cpu" else 1
+        share = max(1, self._threads // count)
+        self._count = count
+        self._pool = (
+            ThreadPoolExecutor(count, initializer=torch.set_num_threads, initargs=(share,)) if count > 1 else None
+        )
+
+    def __enter__(self) -> Workers:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._pool:
+            self._pool.shutdown(cancel_futures=True)
+            torch.set_num_threads(self._threads)  # the workers' own setting counts for threads that come later, too
+
+    def map(self, work: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
+        """The results in order, computed not further ahead than there are workers."""
+        if not self._pool:
+            yield from map(work, items)
+            return
+        pending: deque[Future[R]] = deque()
+        for item in items:
+            pending.append(self._pool.submit(work, item))
+            if len(pending) > self._count:
+                yield pending.popleft().result()
+        while pending:
+            yield pending.popleft().result()
+
+
+def synthesise(
+    grid: Grid, region: Area, decode: Callable[[int], Tensor], transform: Callable[[Tensor], Tensor], workers: Workers
+) -> Iterator[tuple[Area, Tensor]]:
+    """Decode the tiles that a region of the latents depends on, and transform it part by part.
+
+    decode: number of a tile -> its latents [1, C, h, w]; transform: latents of a part with its halo -> samples
+    [1, 3, s h, s w]. Yields the parts, one of each tile, with their samples [1, 3, s h, s w]. Of finished tiles only
+    the edges are kept that later parts see.
+    """
+    seen = grid.around(region)
+    pieces: dict[int, list[tuple[Area, Tensor]]] = {}
+    order = grid.path(seen)
+    decoded = zip(order, workers.map(decode, order), strict=True)
+
+    def windows() -> Iterator[tuple[Area, Area, Tensor]]:
+        for number in grid.path(region):
+            part = grid.areas[number].meet(region)
+            window = grid.around(part)
+            missing = set(grid.under(window)) - pieces.keys()
+            while missing:
+                new, latents = next(decoded)
+                pieces[new] = [_cut(grid.areas[new], latents, seen)]
+                missing.discard(new)
+            yield part, window, _join(window, [piece for near in grid.under(window) for piece in pieces[near]])
+            ((area, latents),) = pieces[number]
+            bottom, right = area._replace(top=part.bottom - grid.halo), area._replace(left=part.right - grid.halo)
+            pieces[number] = [_cut(area, latents, edge) for edge in (bottom, right)]
+
+    def run(window: tuple[Area, Area, Tensor]) -> tuple[Area, Tensor]:
+        part, area, latents = window
+        samples = transform(latents)
+        scale = samples.shape[-1] // area.width
+        return part, samples[:, :, *part.within(area).times(scale).slices]
+
+    yield from workers.map(run, windows())
+
+
+def _cut(area: Area, x: Tensor, other: Area) -> tuple[Area, Tensor]:
+    """What of x [1, C, *area] lies in the other area; a copy, unless that is all."""
+    met = area.meet(other)
+    return (area, x) if met == area else (met, x[:, :, *met.within(area).slices].clone())
+
+
+def _join(area: Area, pieces: list[tuple[Area, Tensor]]) -> Tensor:
+    out = pieces[0][1].new_empty((1, pieces[0][1].shape[1], area.height, area.width))
+    for piece, x in pieces:
+        met = piece.meet(area)
+        if met.height > 0 and met.width > 0:
+            out[:, :, *met.within(area).slices] = x[:, :, *met.within(piece).slices]
+    return out
