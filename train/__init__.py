@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,19 @@ from .errors import Interrupted, TrainError
 
 EXTRA = ("accelerate", "pydantic", "tensorboard")  # what only training needs
 
-__all__ = ["Interrupted", "TrainError", "export_run", "run"]
+__all__ = ["Interrupted", "TrainError", "export_run", "extra", "run"]
+
+
+@contextmanager
+def extra() -> Iterator[None]:
+    """Imports of what only training needs. Raises TrainError, which says how to get it."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if error.name not in EXTRA:
+            raise
+        needs = "Training needs more packages: pip install 'kodek[train]'"
+        raise TrainError(f"{needs} ({error.name} is missing).") from error
 
 
 def run(
@@ -44,16 +57,11 @@ def run(
         raise TrainError(f"There is no run in {out} to resume.")
     if resume and path is None:
         path = Path(out) / "recipe.yaml"
-    try:
+    with extra():
         from .recipe import load_recipe
 
         loaded = load_recipe(codec, path, overrides)
         from .entry import train
-    except ModuleNotFoundError as error:
-        if error.name not in EXTRA:
-            raise
-        needs = "Training needs more packages: pip install 'kodek[train]'"
-        raise TrainError(f"{needs} ({error.name} is missing).") from error
     return train(loaded, data, Path(out), resume)
 
 

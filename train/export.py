@@ -30,28 +30,32 @@ def export_model(
     folder: Path,
     metadata: dict[str, str],
     validation: Sequence[NDArray[np.uint8]],
+    positions: Tensor | None = None,
 ) -> ImageCodec:
     """Write `folder`/weights.safetensors and card.md; returns the exported codec.
 
     model: the trained (EMA) weights. validation: RGB pictures [H, W, 3] of no training source, on which the quality
-    byte is calibrated (linear in PSNR) and the card's table is measured from real bytes. metadata: name, licence,
-    data, steps and training, as one-line texts.
+    byte is calibrated (linear in PSNR) and the card's table is measured from real bytes; none if `positions`, the
+    trained step of each quality byte (float [256] in [0, 1]), are given. metadata: name, licence, data, steps and
+    training, as one-line texts.
     """
     model = model.eval().float()
     pictures = [torch.from_numpy(np.array(p)).permute(2, 0, 1)[None].float() / 255 for p in validation]
-    positions = calibrate(model, pictures)
+    if positions is None:
+        positions = calibrate(model, pictures)
     tensors = exact_tensors(model, positions)
     generation = generation_id(model.family, model.config, tensors).hex()
     codec = ImageCodec(model.family, model.config, tensors, metadata["name"])
-    rows = [measure(codec, pictures, position) for position in CARD_POSITIONS]
+    rows = [measure(codec, pictures, position) for position in CARD_POSITIONS] if pictures else []
     header = {
         "codec": model.family.name,
         "version": "1",
         "generation": generation,
         "config": json.dumps(asdict(model.config)),
-        "psnr": json.dumps([round(psnr, 2) for _, psnr in rows]),
         **metadata,
     }
+    if rows:
+        header["psnr"] = json.dumps([round(psnr, 2) for _, psnr in rows])
     folder.mkdir(parents=True, exist_ok=True)
     partial = folder / "weights.safetensors.partial"
     save_file(tensors, partial, header)
@@ -126,14 +130,17 @@ def card(header: dict[str, str], rows: Sequence[tuple[float, float]], count: int
         f"- codec: {header['codec']}, generation `{header['generation']}`",
         *(f"- {key}: {header[key]}" for key in ("training", "steps", "data", "licence") if key in header),
         "",
-        f"Mean over the {count} validation pictures (of no training source), payload bytes of real encodes:",
-        "",
-        "| quality | bpp | PSNR dB |",
-        "|---|---|---|",
-        *(
-            f"| {position / 2.55:.0f} | {rate:.4f} | {psnr:.2f} |"
-            for position, (rate, psnr) in zip(CARD_POSITIONS, rows, strict=True)
-        ),
-        "",
     ]
+    if rows:
+        lines += [
+            f"Mean over the {count} validation pictures (of no training source), payload bytes of real encodes:",
+            "",
+            "| quality | bpp | PSNR dB |",
+            "|---|---|---|",
+            *(
+                f"| {position / 2.55:.0f} | {rate:.4f} | {psnr:.2f} |"
+                for position, (rate, psnr) in zip(CARD_POSITIONS, rows, strict=True)
+            ),
+            "",
+        ]
     return "\n".join(lines)

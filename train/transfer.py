@@ -12,7 +12,12 @@ from torch import Tensor
 from .errors import TrainError
 from .klt import start_heads
 
-SHARED = ("analysis.", "hyper_analysis.", "synthesis.", "prior.")
+# contexts start anew, as the heads do: they read channels in another order
+SHARED = (
+    *("analysis.", "hyper_analysis.", "synthesis."),
+    *(f"prior.{part}" for part in ("z_", "step_bias", "up", "depth1", "depth2", "features")),
+    *(f"prior.{part}.knots" for part in ("gain", "inverse_gain", "scale")),
+)
 # tensors whose axis runs over the channels of y
 OUTPUTS = (
     *("analysis.down.weight", "analysis.down.bias"),
