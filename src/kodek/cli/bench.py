@@ -175,6 +175,76 @@ def target(
     return _say(result, module.report, json) or (Code.INPUT if result["left_out"] else Code.OK)
 
 
+@bench.command()
+def profile(
+    model: options.Model = None,
+    quality: options.Quality = options.DEFAULT_QUALITY,
+    threads: options.Threads = None,
+    width: Annotated[int, typer.Option("--width", min=1, max=4096, help="Of the photo.")] = 768,
+    height: Annotated[int, typer.Option("--height", min=1, max=4096, help="Of the photo.")] = 512,
+    repeats: Annotated[int, typer.Option("--repeats", min=1, help="The median counts.")] = 9,
+    json: options.Json = False,
+) -> int:
+    """Where decoding time goes, part by part."""
+    from kodek.eval.bench import profile as module
+
+    result = module.run(model, size=(width, height), quality=quality, repeats=repeats, threads=threads)
+    return _say(result, module.report, json)
+
+
+@bench.command()
+def ablation(
+    data: Annotated[str, typer.Option("--data", help="To train on: a folder, or a text file with a path a line.")],
+    test: Annotated[str, typer.Option("--test", help="To measure on: pictures that are not in DATA.")],
+    out: Annotated[Path, typer.Option("--out", metavar="FOLDER", help="Of the models; what is finished is kept.")],
+    presets: Annotated[
+        str | None, typer.Option("--presets", help="Comma-separated; the first is what others are compared with.")
+    ] = None,
+    steps: Annotated[int, typer.Option("--steps", min=1, help="Of training, for each.")] = 1000,
+    transforms: Annotated[
+        Path | None, typer.Option("--transforms", metavar="STATE", exists=True, help="Of a run: where all start from.")
+    ] = None,
+    qualities: Annotated[
+        Any, typer.Option("--qualities", parser=_qualities, metavar="Q,...", help="To measure at.")
+    ] = "10,40,70,90",
+    repeats: Annotated[int, typer.Option("--repeats", min=1, help="Of each decoding, in turn.")] = 5,
+    jobs: Annotated[int | None, typer.Option("--jobs", "-j", min=1, help="Processes; one a core by default.")] = None,
+    threads: options.Threads = None,
+    json: options.Json = False,
+) -> int:
+    """Train priors alike over the same transforms; rate at equal PSNR and decoding time of each."""
+    from kodek.eval.bench import ablation as module
+    from kodek.train import Interrupted, extra
+
+    with extra():
+        from kodek.train import ablation as training
+    from .torch_setup import set_up
+
+    set_up(threads)
+    names = options.names(presets) if presets else training.DEFAULT
+    for name in names:
+        if name not in training.MEMBERS:
+            raise typer.BadParameter(f"There is no preset {name}; there are: {', '.join(training.MEMBERS)}.")
+    members = {name: training.MEMBERS[name] for name in names}
+    try:
+        models = training.train_members(members, data, out, steps, transforms or training.TRANSFORMS)
+    except Interrupted:
+        print(f"kodek: stopped; the same command goes on in {out}.", file=sys.stderr)
+        return Code.INTERRUPTED
+    with _progress() as progress:
+        result = module.run(
+            models,
+            test,
+            out,
+            qualities=qualities,
+            repeats=repeats,
+            jobs=jobs,
+            threads=threads,
+            progress=lambda _, done, total, what: progress(done, total, what),
+        )
+    return _say(result, module.report, json)
+
+
 def _say(result: dict[str, Any], report: Callable[[dict[str, Any]], str], json: bool) -> int:
     """Print the result; the exit code."""
     print(json_module.dumps(result) if json else report(result))
