@@ -33,5 +33,9 @@ class TargetError(CodecError):
     """No quality of the codec meets the size, rate or fidelity that was asked for."""
 
 
+class UnsupportedError(CodecError):
+    """The model can't do what was asked for."""
+
+
 class CheckpointError(CodecError):
     """A file to import holds no model, another one than was said, or one that can't be made exact."""

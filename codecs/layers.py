@@ -78,6 +78,15 @@ def fuse(module: nn.Module) -> None:
             fuse(child)
 
 
+def unfuse(module: nn.Module) -> None:
+    """The inverse of `fuse`: blocks that have gradients."""
+    for name, child in module.named_children():
+        if isinstance(child, FusedDepthConvBlock):
+            setattr(module, name, child.block)
+        else:
+            unfuse(child)
+
+
 def _bias(conv: nn.Conv2d) -> Tensor:
     assert conv.bias is not None
     return conv.bias

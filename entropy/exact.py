@@ -197,6 +197,11 @@ class ExactSteps(nn.Module):
         values = copy.deepcopy(steps).double()(positions.double())[:, :, 0, 0]
         self.table.copy_(torch.round(values * 2**self.bits))
 
+    def dequantise(self, steps: Steps, position: int) -> None:
+        """Make `steps` the constant that this table holds at `position`."""
+        steps.exponential = False
+        steps.knots.copy_(self.table[position].double() * 2.0**-self.bits)
+
 
 class ExactConv2d(nn.Module):
     """Convolution of stride 1 on integer activations, rescaled to activation units with round-half-up.
@@ -234,6 +239,11 @@ class ExactConv2d(nn.Module):
         self.bias.copy_(torch.round(conv.bias.double() * 2 ** (WEIGHT_BITS + ACTIVATION_BITS)))
         self._double = None
 
+    def dequantise(self, conv: nn.Conv2d) -> None:
+        assert conv.bias is not None
+        conv.weight.copy_(self.weight.double() * 2.0**-WEIGHT_BITS)
+        conv.bias.copy_(self.bias.double() * 2.0 ** -(WEIGHT_BITS + ACTIVATION_BITS))
+
     def bound(self) -> int:
         """The largest |partial sum| that any input within the activation limit can reach."""
         weight = self.weight.long().abs().flatten(1).sum(1)
@@ -263,6 +273,18 @@ def quantise(trained: nn.Module, exact: nn.Module, positions: Tensor) -> None:
             args = (positions,) if isinstance(module, ExactSteps) else ()
             module.quantise(source[name], *args)  # type: ignore[arg-type]
     prove_bounds(exact)
+
+
+@torch.no_grad()
+def dequantise(exact: nn.Module, twin: nn.Module, position: int) -> None:
+    """The inverse of `quantise` at one value of the quality byte: `twin`, of float arithmetic, then computes what the
+    exact network does but for its roundings, differentiably, whatever step it is given.
+    """
+    target = dict(twin.named_modules())
+    for name, module in exact.named_modules():
+        if isinstance(module, ExactConv2d | ExactSteps):
+            args = (position,) if isinstance(module, ExactSteps) else ()
+            module.dequantise(target[name], *args)  # type: ignore[arg-type]
 
 
 def prove_bounds(network: nn.Module) -> None:

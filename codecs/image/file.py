@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from concurrent.futures import CancelledError
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 
@@ -18,6 +19,7 @@ from .alpha import decode_alpha, encode_alpha
 from .area import Area, Grid, Region, region_area
 from .codec import ImageCodec
 from .hyperprior import STRIDE
+from .refine import STEPS, check, refine
 from .samples import MODES, PLANES, put_light, to_light
 from .tiles import synthesise
 
@@ -28,6 +30,7 @@ CHANNELS = {mode: channels for channels, mode in MODES.items()}
 _MISMATCH = "The decoded symbols{} are not those that were coded: the file or this decoder is at fault."
 
 Key = tuple[int, int]  # plane and number of a tile
+Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -46,8 +49,9 @@ class ImageEncoder:
     """A picture to be encoded, perhaps at several qualities: what does not depend on the quality is computed once.
 
     pixels: uint8 or uint16 [H, W, C], full range; C = 1 grey, 3 RGB, 4 CMYK (0 = no ink). alpha: [H, W], kept
-    losslessly. effort: how long to look for better latents, 0: not at all. memory: bytes of intermediate results that
-    may be kept from one call to the next. Raises ValueError for anything else.
+    losslessly. effort: how long to look for better latents, 0 (not at all) to 3; progress is then called with the
+    number of steps done and of all in an `encode`, from any thread. memory: bytes of intermediate results that may be
+    kept from one call to the next. Raises ValueError for anything else, UnsupportedError for a model without effort.
     """
 
     def __init__(
@@ -60,6 +64,7 @@ class ImageEncoder:
         exif: bytes | None = None,
         xmp: bytes | None = None,
         effort: int = 0,
+        progress: Progress | None = None,
         memory: int = 1 << 30,
     ) -> None:
         if pixels.ndim != 3 or pixels.shape[2] not in MODES or pixels.dtype not in (np.uint8, np.uint16):
@@ -68,10 +73,14 @@ class ImageEncoder:
             raise ValueError("a picture has at least one pixel")
         if alpha is not None and (alpha.shape != pixels.shape[:2] or alpha.dtype != pixels.dtype):
             raise ValueError("alpha must have the height, width and dtype of the pixels")
+        check(codec, effort)
         self._codec = codec
         self._pixels = pixels
         self._alpha = alpha
         self._effort = effort
+        self._progress = progress
+        self._steps = 0  # of the refinement, done
+        self._stopped = False
         self._grid = codec.grid(self._size)
         values = {"icc": icc, "exif": exif, "xmp": xmp}
         self._extras = [Chunk(METADATA[name], data) for name, data in values.items() if data]
@@ -96,15 +105,20 @@ class ImageEncoder:
         )
         running, payloads, hashes = header.seed, {}, b""
         self._latents.clear()
+        self._steps, self._stopped = 0, False
         numbers = range(len(self._grid.areas))
         with codec.workers(len(numbers)) as workers:
-            for plane in range(len(PLANES[header.mode])):
-                tiles = workers.map(partial(self._encode_tile, header, plane, running), numbers)
-                for number, (payload, hash) in enumerate(tiles):
-                    payloads[plane, number] = payload
-                    hashes += hash.to_bytes(4, "little")
-                    if len(numbers) == 1:
-                        running = hash
+            try:
+                for plane in range(len(PLANES[header.mode])):
+                    tiles = workers.map(partial(self._encode_tile, header, plane, running), numbers)
+                    for number, (payload, hash) in enumerate(tiles):
+                        payloads[plane, number] = payload
+                        hashes += hash.to_bytes(4, "little")
+                        if len(numbers) == 1:
+                            running = hash
+            except BaseException:
+                self._stopped = True  # what other threads refine is not waited for
+                raise
         self._last = header, payloads
         chunks = [Chunk(PAYLOADS[plane], payload) for (plane, _), payload in payloads.items()]
         if len(numbers) > 1:
@@ -139,12 +153,19 @@ class ImageEncoder:
             self._stems.keep(key, stem)
         y, z = codec.analyse(stem, grid, area, header.position)
         if self._effort:
-            from .refine import refine
-
-            y, z = refine(codec, read, self._size, grid, area, y, z, header.position, self._effort)
+            advance = partial(self._advance, STEPS[self._effort] * len(PLANES[header.mode]) * len(grid.areas))
+            y, z = refine(codec, read, self._size, grid, area, y, z, header.position, self._effort, advance)
         tile = codec.encode_tile(y, z, header.position, header.profile, running)
         self._latents.keep(key, tile.latents)
         return tile.payload, tile.hash
+
+    def _advance(self, total: int) -> None:
+        """A step of `refine` is done. Raises CancelledError where the encoding was given up."""
+        if self._stopped:
+            raise CancelledError
+        self._steps += 1
+        if self._progress:
+            self._progress(self._steps, total)
 
     @property
     def _size(self) -> tuple[int, int]:
