@@ -81,11 +81,8 @@ def cut_tables(pmfs: Sequence[ArrayLike], offsets: ArrayLike, bits: int) -> Tabl
         p = np.asarray(pmf, dtype=np.float64)
         below, above = np.cumsum(p), np.cumsum(p[::-1])
         # at most half of `outside` lies left of the range, and as much right of it
-        cuts = (
-            (np.searchsorted(below, outside / 2, "right"), np.searchsorted(above, outside / 2, "right"))
-            for outside in TAILS
-        )
-        ranges = ((a, p.size - b) for a, b in cuts)
+        left, right = (np.searchsorted(mass, np.array(TAILS) / 2, "right").tolist() for mass in (below, above))
+        ranges = [(start, p.size - end) for start, end in zip(left, right, strict=True)]
         rows.append(_cheapest(p, offset + np.arange(p.size), ranges, bits, _real_counts))
     freqs, firsts = zip(*rows, strict=True)
     return _tables(list(freqs), np.array(firsts, np.int32), np.zeros(len(rows), np.uint8), bits, escape=True)

@@ -26,19 +26,21 @@ def read_checkpoint(path: Path) -> dict[str, Tensor]:
     A checkpoint is a state of a model, or a mapping that holds one beside other things (an optimiser, say). Only
     tensors and plain containers are read: nothing in the file is executed.
 
-    Raises OSError when it can't be read, CheckpointError when it is no such file or another one than its name says.
+    Raises CheckpointError when it can't be read, is no such file or another one than its name says.
     """
-    if (match := _HASHED.search(path.name)) and not _digest(path).startswith(match[1]):
-        raise CheckpointError(f"{path} is damaged: its SHA-256 does not start with {match[1]}, as its name says.")
     try:
+        if (match := _HASHED.search(path.name)) and not _digest(path).startswith(match[1]):
+            raise CheckpointError(f"{path} is damaged: its SHA-256 does not start with {match[1]}, as its name says.")
         content = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise CheckpointError(
             f"{path} is no checkpoint, or it holds more than tensors, which kodek does not run; "
             "save the model's state_dict alone."
         ) from error
-    except OSError:
+    except CheckpointError:
         raise
+    except OSError as error:
+        raise CheckpointError(f"{path} can't be read: {error.strerror or error}.") from error
     except Exception as error:  # torch raises whatever its readers of zip and pickle do
         raise CheckpointError(f"{path} is not a checkpoint, or it is damaged.") from error
     state = _state(content)

@@ -41,13 +41,14 @@ def import_checkpoint(path: Path, arch: str, folder: Path, metadata: dict[str, s
     path: a file of CompressAI's zoo or one saved from a model of its own, see `read_checkpoint`. arch: one of
     `ARCHITECTURES`. metadata: name, licence and data, as one-line texts.
 
-    Raises CheckpointError when the file is not a checkpoint of that architecture, OSError when it can't be read or
-    the folder not be written.
+    Raises CheckpointError when the file can't be read or is not a checkpoint of that architecture, OSError when the
+    folder can't be written.
     """
     state = Checkpoint(path, arch, read_checkpoint(path))
     config = state.config()
     try:
         tensors = convert(state, config)
+        state.check_all_used()
     except (ArithmeticError, TableError) as error:
         raise CheckpointError(f"{path} can't be coded with exactly: {error}.") from error
     kind = family(CODEC)
@@ -72,6 +73,7 @@ class Checkpoint:
         self.path = path
         self.arch = arch
         self.tensors = tensors
+        self.used: set[str] = set()
 
     def config(self) -> Config:
         """N and M, read from the tensors."""
@@ -84,6 +86,7 @@ class Checkpoint:
     def get(self, name: str, shape: torch.Size | tuple[int, ...]) -> Tensor:
         """float32. Raises CheckpointError."""
         tensor = self.tensors.get(name)
+        self.used.add(name)
         if tensor is None:
             raise CheckpointError(f"{self.path} is not a {self.arch}: it has no tensor {name}.")
         if tensor.shape != torch.Size(shape):
@@ -103,6 +106,13 @@ class Checkpoint:
         bound = self.tensors.get(f"{name}_reparam.lower_bound.bound", torch.tensor([minimum]))
         pedestal = self.tensors.get(f"{name}_reparam.pedestal", torch.tensor([PEDESTAL]))
         return torch.max(self.get(name, shape), bound) ** 2 - pedestal
+
+    def check_all_used(self) -> None:
+        """Raises CheckpointError for layers that the architecture has not."""
+        ignored = re.compile(r"(entropy_bottleneck|gaussian_conditional)\.|.*(_reparam\.|\.mask$)")
+        for name in sorted(self.tensors.keys() - self.used):
+            if not ignored.match(name):
+                raise CheckpointError(f"{self.path} is not a {self.arch}: it has a tensor {name}.")
 
     def scale_table(self) -> Tensor:
         """The deviations of the Gaussian tables, rising; CompressAI's own unless the checkpoint has others."""

@@ -5,7 +5,21 @@ from typing import Annotated
 
 import typer
 
-from . import bench, compare, decode, demo, encode, eval, info, models, plot, report, train, verify
+from . import (
+    bench,
+    compare,
+    decode,
+    demo,
+    encode,
+    eval,
+    import_compressai,
+    info,
+    models,
+    plot,
+    report,
+    train,
+    verify,
+)
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 for _command in (
@@ -17,6 +31,7 @@ for _command in (
     models.models,
     train.train,
     train.export,
+    import_compressai.import_compressai,
     eval.measures,
     plot.plot,
     report.report,

@@ -74,6 +74,8 @@ def _known(error: Exception) -> tuple[Code, str] | None:
         (codec.VersionError, Code.NEEDS_OTHER),
         (codec.MismatchError, Code.DIFFERENCE),
         (codec.TargetError, Code.TARGET),
+        (codec.UnsupportedError, Code.USAGE),
+        (codec.CheckpointError, Code.INPUT),
         (codec.CodecError, Code.STREAM),
     )
     return next(((code, str(error)) for kind, code in codes if isinstance(error, kind)), None)
