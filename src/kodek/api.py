@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from kodek.codecs import zoo
-from kodek.codecs.container import Limits
+from kodek.codecs.container import Bytes, Limits
+from kodek.codecs.image.area import Region
 from kodek.datasets import Picture
 
 from . import arrays
@@ -32,6 +33,7 @@ def encode(
     target_size: float | None = None,
     target_bpp: float | None = None,
     target_psnr: float | None = None,
+    effort: int = 0,
     device: str = "cpu",
 ) -> bytes:
     """A picture as a .kdk file.
@@ -47,10 +49,11 @@ def encode(
         target_psnr: in place of a quality: dB at least between the samples of `image` and those decoded, in the
             smallest file; colours count alike, alpha doesn't.
         model: a name from the zoo, the path of a weights file, or what `load` returned; the newest if None.
+        effort: 0 to 3: the time spent on a smaller file of the same quality, from none to minutes a megapixel.
         device: where the transforms run, as torch names it.
 
     Raises:
-        TypeError, ValueError: `image`, `quality` or a target is none of these, or more than one is given.
+        TypeError, ValueError: `image`, `quality`, `effort` or a target is none of these, or more than one is given.
         TargetError: no quality meets the target; a CodecError.
         CodecError: the model can't be found or read.
         MediaError: a Pillow image that is neither grey nor RGB nor CMYK.
@@ -61,23 +64,32 @@ def encode(
     target = None if all(value is None for value in targets.values()) else Target(**targets)
     if target is not None and quality is not None:
         raise ValueError("Give a quality or a target, not both.")
+    if effort not in range(4):
+        raise ValueError("effort must lie between 0 and 3.")
     codec = load(model, device) if model is None or isinstance(model, str | Path) else model
     picture = arrays.to_picture(image)
     if target is not None:
-        return encode_to_target(picture, target, codec).data
-    return encode_picture(picture, 50.0 if quality is None else quality, codec)
+        return encode_to_target(picture, target, codec, effort).data
+    return encode_picture(picture, 50.0 if quality is None else quality, codec, effort)
 
 
 @overload
-def decode(data: bytes, as_: Literal["pil"] = "pil", *, max_pixels: int = ..., device: str = ...) -> Image.Image: ...
+def decode(
+    data: bytes, as_: Literal["pil"] = "pil", *, region: Region | None = ..., max_pixels: int = ..., device: str = ...
+) -> Image.Image: ...
 @overload
-def decode(data: bytes, as_: Literal["numpy"], *, max_pixels: int = ..., device: str = ...) -> np.ndarray: ...
+def decode(
+    data: bytes, as_: Literal["numpy"], *, region: Region | None = ..., max_pixels: int = ..., device: str = ...
+) -> np.ndarray: ...
 @overload
-def decode(data: bytes, as_: Literal["tensor"], *, max_pixels: int = ..., device: str = ...) -> torch.Tensor: ...
+def decode(
+    data: bytes, as_: Literal["tensor"], *, region: Region | None = ..., max_pixels: int = ..., device: str = ...
+) -> torch.Tensor: ...
 def decode(
     data: bytes,
     as_: Literal["pil", "numpy", "tensor"] = "pil",
     *,
+    region: Region | None = None,
     max_pixels: int = Limits.max_pixels,
     device: str = "cpu",
 ) -> Image.Image | np.ndarray | torch.Tensor:
@@ -88,15 +100,17 @@ def decode(
         as_: ``"pil"``: a Pillow image with its metadata in `info` (16-bit colour is rounded to 8 bits, which
             is what Pillow holds); ``"numpy"``: H x W x C, uint8 or uint16; ``"tensor"``: C x H x W, float32
             in [0, 1]. Alpha is the last channel.
+        region: x, y, width and height in pixels: only this part of the picture, from the tiles that it touches. Damage
+            elsewhere in the file goes unnoticed.
         max_pixels: files that claim more are refused before anything is allocated.
 
     Raises:
         CodecError: not a .kdk file, damaged, too large, or its weights are not here.
-        ValueError: `as_` is none of the three.
+        ValueError: `as_` is none of the three, or the region is not inside of the picture.
     """
     if as_ not in ("pil", "numpy", "tensor"):
         raise ValueError(f"as_ is 'pil', 'numpy' or 'tensor', not {as_!r}.")
-    picture = decode_picture(data, Limits(max_pixels=max_pixels), device)
+    picture = decode_picture(data, Limits(max_pixels=max_pixels), device, region)
     if as_ == "pil":
         return arrays.to_pil(picture)
     return arrays.to_numpy(picture) if as_ == "numpy" else arrays.to_tensor(picture)
@@ -124,27 +138,27 @@ def load(model: str | Path | None = None, device: str = "cpu") -> ImageCodec:
     return load_codec(str(entry.path), device)
 
 
-def encode_picture(picture: Picture, quality: float, codec: ImageCodec) -> bytes:
+def encode_picture(picture: Picture, quality: float, codec: ImageCodec, effort: int = 0) -> bytes:
     """A `Picture`, with its alpha and metadata, as a .kdk file."""
     from kodek.codecs.image.file import encode_image
 
-    return encode_image(codec, picture.pixels, quality=quality, **_beside_pixels(picture))
+    return encode_image(codec, picture.pixels, quality=quality, effort=effort, **_beside_pixels(picture))
 
 
-def encode_to_target(picture: Picture, target: Target, codec: ImageCodec) -> Found:
+def encode_to_target(picture: Picture, target: Target, codec: ImageCodec, effort: int = 0) -> Found:
     """The same at the quality that meets a target. Raises TargetError."""
     from kodek.codecs.image.file import ImageEncoder
     from kodek.codecs.image.target import encode_to
 
-    encoder = ImageEncoder(codec, picture.pixels, **_beside_pixels(picture))
+    encoder = ImageEncoder(codec, picture.pixels, effort=effort, **_beside_pixels(picture))
     return encode_to(encoder, picture.pixels, target)
 
 
-def decode_picture(data: bytes, limits: Limits, device: str = "cpu") -> Picture:
-    """The `Picture` in a .kdk file."""
+def decode_picture(data: Bytes, limits: Limits, device: str = "cpu", region: Region | None = None) -> Picture:
+    """The `Picture` in a .kdk file, or a region of it."""
     from kodek.codecs.image.file import decode_image
 
-    decoded = decode_image(data, limits=limits, device=device)
+    decoded = decode_image(data, limits=limits, device=device, region=region)
     return Picture(decoded.pixels, decoded.alpha, decoded.icc, decoded.exif, decoded.xmp)
 
 

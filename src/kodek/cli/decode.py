@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -18,10 +20,15 @@ from .streams import (
     find_weights,
     input_name,
     naming,
+    open_stream,
     output,
     read_stream,
 )
 from .summary import Done
+
+if TYPE_CHECKING:
+    from kodek.codecs.container import Bytes, ImageHeader, Limits
+    from kodek.codecs.image.area import Region
 
 
 def decode(
@@ -37,6 +44,7 @@ def decode(
             help="png, tif, jpg, webp, avif, bmp, ppm: where OUT has no suffix to tell.",
         ),
     ] = "png",
+    region: options.Region = None,
     strip: options.Strip = False,
     force: options.Force = False,
     threads: options.Threads = None,
@@ -58,28 +66,42 @@ def decode(
         jobs = [batch.single(source, target, suffix)]
 
     def work(job: Job) -> Done:
-        return _decode(job, suffix, strip, force, threads, device, max_pixels)
+        return _decode(job, suffix, region, strip, force, threads, device, max_pixels)
 
     return batch.run(jobs, work, many=many, json=json)
 
 
-def _decode(job: Job, suffix: str, strip: bool, force: bool, threads: int | None, device: str, max_pixels: int) -> Done:
+def _decode(
+    job: Job,
+    suffix: str,
+    region: Region | None,
+    strip: bool,
+    force: bool,
+    threads: int | None,
+    device: str,
+    max_pixels: int,
+) -> Done:
     from kodek.codecs.container import Limits
     from kodek.datasets import write_picture
 
     start = time.monotonic()
     limits = Limits(max_pixels=max_pixels)
-    data, header, _ = read_stream(job.source, limits)
-    find_weights(job.source, header)
-    format = suffix if job.target == STANDARD else _suffix(Path(job.target).suffix or suffix)
-    check_output(job.target, force)
-    from .torch_setup import set_up
+    if region is None:
+        opened: AbstractContextManager[tuple[Bytes, ImageHeader]] = nullcontext(read_stream(job.source, limits)[:2])
+    else:
+        opened = _open_region(job.source, limits, region)
+    with opened as (data, header):
+        find_weights(job.source, header)
+        format = suffix if job.target == STANDARD else _suffix(Path(job.target).suffix or suffix)
+        check_output(job.target, force)
+        from .torch_setup import set_up
 
-    set_up(threads, device)
-    from ..api import decode_picture
+        set_up(threads, device)
+        from ..api import decode_picture
 
-    with naming(job.source):
-        picture = decode_picture(data, limits, device)
+        with naming(job.source):
+            picture = decode_picture(data, limits, device, region)
+        size = len(data)
     if strip:
         picture = picture.strip()
     with naming(job.target, "stdout"), output(job.target, force) as file:
@@ -90,10 +112,26 @@ def _decode(job: Job, suffix: str, strip: bool, force: bool, threads: int | None
         job.target,
         picture.width,
         picture.height,
-        len(data),
+        size,
         seconds,
         (*picture.notes, *dropped),
     )
+
+
+@contextmanager
+def _open_region(source: str, limits: Limits, region: Region) -> Iterator[tuple[Bytes, ImageHeader]]:
+    """A .kdk file of which only the tiles of a region will be read and checked."""
+    from kodek.codecs.container import read_header
+    from kodek.codecs.image.area import region_area
+
+    with open_stream(source, limits) as data:
+        with naming(source):
+            header = read_header(data, limits).header
+        try:
+            region_area(region, (header.height, header.width))
+        except ValueError as error:
+            raise Failure(Code.USAGE, f"{input_name(source)}: {error}") from error
+        yield data, header
 
 
 def _suffix(text: str) -> str:

@@ -8,6 +8,7 @@ import typer
 
 _COUNT = re.compile(r"(\d+(?:\.\d+)?)([kMG]?)")
 _SIZE = re.compile(r"(\d{1,15}(?:\.\d{1,15})?)\s*(?:([kmg])(i)?)?b?", re.IGNORECASE)
+_REGION = re.compile(r"\d{1,9}(,\d{1,9}){3}")
 _INTERVAL = re.compile(r"(\d+(?:\.\d+)?)-(\d+(?:\.\d+)?)")
 _UNITS = {"": 1, "k": 1_000, "M": 1_000_000, "G": 1_000_000_000}
 _DEVICE = re.compile(r"[a-z]+(:\d+)?")
@@ -41,6 +42,13 @@ def parse_positive(text: object) -> float:
     if not (number > 0 and math.isfinite(number)):
         raise typer.BadParameter(f"'{text}' is not a positive number.")
     return number
+
+
+def parse_region(text: object) -> tuple[int, ...]:
+    """``"100,50,512,256"`` -> (100, 50, 512, 256)."""
+    if not _REGION.fullmatch(str(text)):
+        raise typer.BadParameter(f"'{text}' is not a region in pixels such as 100,50,512,256: x, y, width, height.")
+    return tuple(int(number) for number in str(text).split(","))
 
 
 def parse_device(text: str) -> str:
@@ -98,7 +106,22 @@ TargetPsnr = Annotated[
 Model = Annotated[
     str | None, typer.Option("--model", "-m", help="Name from `kodek models`, a codec for its newest, or a path.")
 ]
+Effort = Annotated[
+    int,
+    typer.Option(
+        "--effort", min=0, max=3, help="Time spent on a smaller file of the same quality, to minutes a megapixel."
+    ),
+]
 Force = Annotated[bool, typer.Option("--force", "-f", help="Overwrite files that exist.")]
+Region = Annotated[
+    tuple | None,
+    typer.Option(
+        "--region",
+        parser=parse_region,
+        metavar="X,Y,WIDTH,HEIGHT",
+        help="Decode only this part, in pixels; of a large picture only the tiles are read that it touches.",
+    ),
+]
 Threads = Annotated[int | None, typer.Option("--threads", "-t", min=1, max=1024, help="CPU threads to use.")]
 Device = Annotated[str, typer.Option("--device", parser=parse_device, metavar="DEVICE", help="cpu, cuda, cuda:1, mps.")]
 Strip = Annotated[bool, typer.Option("--strip", help="Leave EXIF and XMP out; the ICC profile stays.")]

@@ -5,14 +5,15 @@ from __future__ import annotations
 import io
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, BinaryIO
 
 from .errors import Code, Failure, describe
 
 if TYPE_CHECKING:
-    from kodek.codecs.container import Chunk, ImageHeader, Limits
+    from kodek.codecs.container import Bytes, Chunk, ImageHeader, Limits
     from kodek.codecs.zoo import ModelEntry
 
 STANDARD = "-"
@@ -55,6 +56,43 @@ def read_stream(source: str, limits: Limits) -> tuple[bytes, ImageHeader, list[C
     data = read_bytes(source, limits)
     with naming(source):
         return data, *read(data, limits)
+
+
+@contextmanager
+def open_stream(source: str, limits: Limits) -> Iterator[Bytes]:
+    """The bytes of what may be a .kdk file; of a file on disk only those that are asked for are read.
+
+    Raises:
+        Failure: it can't be opened or read.
+    """
+    try:
+        file = None if source == STANDARD else open(source, "rb")  # noqa: SIM115
+    except OSError as error:
+        raise Failure(Code.INPUT, f"{source} can't be opened: {error.strerror or error}.") from error
+    with file or nullcontext():
+        yield FileBytes(source, file) if file and file.seekable() else read_bytes(source, limits)
+
+
+class FileBytes:
+    """The bytes of a seekable file; threads may ask for them."""
+
+    def __init__(self, name: str, file: BinaryIO) -> None:
+        self._name = name
+        self._file = file
+        self._lock = Lock()
+        self._size = file.seek(0, io.SEEK_END)
+
+    def __len__(self) -> int:
+        return self._size
+
+    def __getitem__(self, part: slice, /) -> bytes:
+        start, stop, _ = part.indices(self._size)
+        try:
+            with self._lock:
+                self._file.seek(start)
+                return self._file.read(max(stop - start, 0))
+        except OSError as error:
+            raise Failure(Code.INPUT, f"{self._name} can't be read: {error.strerror or error}.") from error
 
 
 def find_weights(source: str, header: ImageHeader) -> ModelEntry:
