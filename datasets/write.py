@@ -183,7 +183,7 @@ def _to_pillow(picture: Picture) -> Image.Image:
     samples, mode = picture.pixels, picture.mode
     if picture.alpha is not None:
         samples, mode = np.concatenate([samples, picture.alpha[:, :, None]], 2), mode + "A"
-    return Image.frombytes(mode, (picture.width, picture.height), samples.tobytes())
+    return Image.frombytes(mode, (picture.width, picture.height), np.ascontiguousarray(samples))
 
 
 def _names(picture: Picture) -> list[str]:

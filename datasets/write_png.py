@@ -29,12 +29,12 @@ def write_deep_png(file: BinaryIO, picture: Picture) -> None:
         put(file, b"eXIf", picture.exif)
     if picture.xmp:
         put(file, b"iTXt", _XMP_KEYWORD + picture.xmp)
-    rows = samples.astype(">u2").view(np.uint8).reshape(height, -1)
-    block = max(1, _BLOCK // rows.shape[1])
-    above = np.zeros((1, rows.shape[1]), np.uint8)
+    row_size = 2 * width * channels
+    block = max(1, _BLOCK // row_size)
+    above = np.zeros((1, row_size), np.uint8)
     deflate = zlib.compressobj(6, strategy=zlib.Z_FILTERED)
     for start in range(0, height, block):
-        part = rows[start : start + block]
+        part = samples[start : start + block].astype(">u2").view(np.uint8).reshape(-1, row_size)
         filtered = _filter(part, np.concatenate([above, part[:-1]]), 2 * channels)
         put(file, b"IDAT", deflate.compress(filtered.tobytes()))
         above = part[-1:]
