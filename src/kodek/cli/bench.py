@@ -42,6 +42,13 @@ def _qualities(text: str) -> list[float]:
     return numbers
 
 
+def _efforts(text: str) -> list[int]:
+    found = options.names(text)
+    if not found or not set(found) <= {"1", "2", "3"}:
+        raise typer.BadParameter(f"'{text}' are not efforts such as 1,3.")
+    return [int(name) for name in found]
+
+
 def _targets(text: str) -> dict[str, Target]:
     """``"15KB,0.5bpp,35dB"`` -> the target of each of these names."""
     from kodek.codecs.image.target import Target
@@ -170,6 +177,33 @@ def target(
     set_up(threads)
     with _progress() as progress:
         result = module.run(data, model, targets, repeats=repeats, progress=progress)
+    for sentence in result["left_out"]:
+        print(f"kodek: {sentence}", file=sys.stderr)
+    return _say(result, module.report, json) or (Code.INPUT if result["left_out"] else Code.OK)
+
+
+@bench.command()
+def effort(
+    data: Annotated[str, typer.Option("--data", help="A folder, a picture, or a text file with a path a line.")],
+    model: options.Model = None,
+    efforts: Annotated[
+        Any, typer.Option("--efforts", parser=_efforts, metavar="N,...", help="To compare with effort 0.")
+    ] = "1,2,3",
+    qualities: Annotated[
+        Any, typer.Option("--qualities", parser=_qualities, metavar="Q,...", help="Of every picture.")
+    ] = "20,40,60,80",
+    crop: Annotated[int | None, typer.Option("--crop", min=16, help="Side of the centre that is taken.")] = None,
+    threads: options.Threads = None,
+    json: options.Json = False,
+) -> int:
+    """What `kodek encode --effort` gains and costs."""
+    from kodek.eval.bench import effort as module
+
+    from .torch_setup import set_up
+
+    set_up(threads)
+    with _progress() as progress:
+        result = module.run(data, model, efforts, qualities, crop=crop, progress=progress)
     for sentence in result["left_out"]:
         print(f"kodek: {sentence}", file=sys.stderr)
     return _say(result, module.report, json) or (Code.INPUT if result["left_out"] else Code.OK)
