@@ -193,6 +193,7 @@ def encode_image(
     xmp: bytes | None = None,
     quality: float = 50.0,
     effort: int = 0,
+    progress: Progress | None = None,
 ) -> bytes:
     """The `.kdk` file of a picture, which `ImageEncoder` describes.
 
@@ -200,7 +201,9 @@ def encode_image(
     """
     if not 0 <= quality <= 100:
         raise ValueError("quality must lie between 0 and 100")
-    encoder = ImageEncoder(codec, pixels, alpha=alpha, icc=icc, exif=exif, xmp=xmp, effort=effort, memory=0)
+    encoder = ImageEncoder(
+        codec, pixels, alpha=alpha, icc=icc, exif=exif, xmp=xmp, effort=effort, progress=progress, memory=0
+    )
     return encoder.encode(round(quality * 2.55))
 
 

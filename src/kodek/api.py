@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from kodek.codecs.image.codec import ImageCodec
+    from kodek.codecs.image.file import Progress
     from kodek.codecs.image.target import Target
     from kodek.codecs.target import Found
 
@@ -138,19 +139,24 @@ def load(model: str | Path | None = None, device: str = "cpu") -> ImageCodec:
     return load_codec(str(entry.path), device)
 
 
-def encode_picture(picture: Picture, quality: float, codec: ImageCodec, effort: int = 0) -> bytes:
+def encode_picture(
+    picture: Picture, quality: float, codec: ImageCodec, effort: int = 0, progress: Progress | None = None
+) -> bytes:
     """A `Picture`, with its alpha and metadata, as a .kdk file."""
     from kodek.codecs.image.file import encode_image
 
-    return encode_image(codec, picture.pixels, quality=quality, effort=effort, **_beside_pixels(picture))
+    options = {"effort": effort, "progress": progress, **_beside_pixels(picture)}
+    return encode_image(codec, picture.pixels, quality=quality, **options)
 
 
-def encode_to_target(picture: Picture, target: Target, codec: ImageCodec, effort: int = 0) -> Found:
+def encode_to_target(
+    picture: Picture, target: Target, codec: ImageCodec, effort: int = 0, progress: Progress | None = None
+) -> Found:
     """The same at the quality that meets a target. Raises TargetError."""
     from kodek.codecs.image.file import ImageEncoder
     from kodek.codecs.image.target import encode_to
 
-    encoder = ImageEncoder(codec, picture.pixels, effort=effort, **_beside_pixels(picture))
+    encoder = ImageEncoder(codec, picture.pixels, effort=effort, progress=progress, **_beside_pixels(picture))
     return encode_to(encoder, picture.pixels, target)
 
 

@@ -109,6 +109,21 @@ def _notes(row: Done) -> str:
 
 
 @contextmanager
+def steps_bar(shown: bool) -> Iterator[Callable[[int, int], None] | None]:
+    """Yields what the steps of a slow encoder are reported to, done and in all: a bar where stderr is a terminal."""
+    if not (shown and sys.stderr.isatty()):
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TimeRemainingColumn
+
+    columns = (BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+@contextmanager
 def _progress(count: int, many: bool) -> Iterator[Callable[[str, int], None]]:
     """Yields `advance(line for stderr or "", pixels)`, which moves the bar where stderr is a terminal."""
     if not (many and sys.stderr.isatty()):

@@ -16,6 +16,7 @@ from .streams import STANDARD, SUFFIX, check_output, input_name, naming, output
 from .summary import Done
 
 if TYPE_CHECKING:
+    from kodek.codecs.image.file import Progress
     from kodek.codecs.image.target import Target
     from kodek.codecs.target import Found
 
@@ -29,6 +30,7 @@ def encode(
     target_size: options.TargetSize = None,
     target_bpp: options.TargetBpp = None,
     target_psnr: options.TargetPsnr = None,
+    effort: options.Effort = 0,
     model: options.Model = None,
     strip: options.Strip = False,
     force: options.Force = False,
@@ -56,7 +58,8 @@ def encode(
     entry = zoo.newest(IMAGE_CODEC) if model is None else zoo.find(model)
 
     def work(job: Job) -> Done:
-        return _encode(job, str(entry.path), goal, strip, force, threads, device, max_pixels)
+        with batch.steps_bar(shown=effort > 0 and not many) as progress:
+            return _encode(job, str(entry.path), goal, effort, progress, strip, force, threads, device, max_pixels)
 
     return batch.run(jobs, work, many=many, json=json)
 
@@ -77,6 +80,8 @@ def _encode(
     job: Job,
     model: str,
     goal: float | Target,
+    effort: int,
+    progress: Progress | None,
     strip: bool,
     force: bool,
     threads: int | None,
@@ -99,9 +104,9 @@ def _encode(
         codec = load(model, device)
         remark = ""
         if isinstance(goal, float):
-            data = encode_picture(picture, goal, codec)
+            data = encode_picture(picture, goal, codec, effort, progress)
         else:
-            found = encode_to_target(picture, goal, codec)
+            found = encode_to_target(picture, goal, codec, effort, progress)
             data, remark = found.data, _remark(found, goal)
     with output(job.target, force) as file:
         file.write(data)
