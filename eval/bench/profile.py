@@ -25,10 +25,14 @@ from ..errors import EvalError
 from ..models import load_model
 from ..photos import bundled_photo
 
-PARTS = ("hyper synthesis", "channel context", "attention", "heads", "entropy coding", "synthesis", "the rest")
+PARTS = (
+    *("hyper synthesis", "channel context", "attention", "heads", "gains, gathering"),
+    *("entropy coding", "synthesis", "pixels, file"),
+)
 REST = PARTS[-1]
 
 CALLS: tuple[tuple[Any, str, str], ...] = (
+    (ImageCodec, "decode_tile", "gains, gathering"),  # what remains of it
     (hyperprior.HyperSynthesis, "hyper_synthesis", "hyper synthesis"),
     (mlic.Slice, "update", "channel context"),
     (mlic.Slice, "_local_attention", "attention"),

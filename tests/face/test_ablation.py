@@ -81,7 +81,7 @@ def test_stopwatch_counts_the_innermost(monkeypatch: pytest.MonkeyPatch) -> None
     watch = Stopwatch()
     inner = watch.timed("heads", lambda: None)
     watch.timed("synthesis", lambda: (inner(), inner()))()
-    assert watch.seconds == {"the rest": 1, "synthesis": 3, "heads": 2}
+    assert watch.seconds == {profile.REST: 1, "synthesis": 3, "heads": 2}
     with pytest.raises(ZeroDivisionError):
         watch.timed("heads", lambda: 1 / 0)()
     watch.enter("synthesis")
