@@ -9,7 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from kodek.codecs.container import Limits
 from kodek.codecs.errors import TargetError
+from kodek.codecs.image.target import Target
 from kodek.datasets import Picture, write_picture
 from PIL import Image
 
@@ -72,6 +74,16 @@ def test_psnr_is_reached(dtype: type, kodek: Kodek, tmp_path: Path) -> None:
     assert (result.code, result.err) == (0, "")
     assert target <= psnr(samples, package.decode(result.out, "numpy")) < target + 0.5
     assert result.out == package.encode(samples, target_psnr=target)
+
+
+@pytest.mark.parametrize("channels", [1, 4])
+def test_psnr_of_grey_and_cmyk(channels: int) -> None:
+    samples, codec = pixels(64, 80, channels), api.load()
+    middle = api.encode_picture(Picture(samples), 50, codec)
+    goal = psnr(samples, api.decode_picture(middle, Limits()).pixels) - 0.01
+    found = api.encode_to_target(Picture(samples), Target(psnr=goal), codec)
+    assert found.value == pytest.approx(psnr(samples, api.decode_picture(found.data, Limits()).pixels))
+    assert found.value >= goal and len(found.data) <= 1.05 * len(middle)
 
 
 def test_folder(tmp_path: Path, sizes: tuple[int, int], kodek: Kodek) -> None:
@@ -165,8 +177,6 @@ def test_python_refuses() -> None:
 
 
 def test_few_encodes(large: np.ndarray, sizes: tuple[int, int], models: Path) -> None:
-    from kodek.codecs.image.target import Target
-
     found = api.encode_to_target(Picture(large), Target(size=sum(sizes) // 2), api.load())
     assert found.encodes <= 6  # of an untypical picture by an untypical model
 
