@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -143,7 +142,7 @@ def test_a_target_is_one_positive_number(values: dict[str, float]) -> None:
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
-def test_psnr_of_pixels(dtype: Callable[[np.ndarray], np.ndarray]) -> None:
+def test_psnr_of_pixels(dtype: type[np.integer]) -> None:
     random = np.random.default_rng(0)
     a, b = (random.integers(0, 256, (600, 7, 3)).astype(dtype) for _ in range(2))
     mse = np.mean((a.astype(float) - b) ** 2)
