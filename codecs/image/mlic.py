@@ -168,8 +168,9 @@ class Slice(nn.Module):
         second = first
         if c.local == "attention":
             self.local_query = a.conv(n, d + HEADS * len(TAPS))  # and what each tap's place is worth to it
-            self.local_value = a.conv(n + width, 2 * d)  # keys, values
-            second += d
+            self.local_value = a.conv(n + width, 3 * d)  # keys, and twice as many values
+            self.local_fuse = a.conv(2 * d * len(TAPS), 2 * d)
+            second += 2 * d
         elif c.local == "convolution":
             self.local = a.conv(width, 2 * d, 2 * REACH + 1)
             second += 2 * d
@@ -226,12 +227,15 @@ class Slice(nn.Module):
         )
 
     def _local_attention(self, state: Tensor, anchors: Tensor, at: Tensor, where: Places) -> Tensor:
-        """Each of the others looks at the anchors in the window around it; [B, d, n, 1]."""
+        """Each of the others weighs the anchors around it, then joins them by their places; [B, 2 d, n, 1].
+
+        The joining is that of MLIC's overlapped windows: what an anchor tells depends on where it lies.
+        """
         a = self.arithmetic
         at_anchors = torch.cat((gather(state, where.first), anchors), 1)
-        pairs = where.window(a.limit(self.local_value(at_anchors)))  # [B, 2 d, taps, n]
-        k, v = pairs.unflatten(1, (2, HEADS, -1)).unbind(1)  # [B, heads, d / heads, taps, n]
-        d = k.shape[1] * k.shape[2]
+        near = where.window(a.limit(self.local_value(at_anchors)))  # [B, 3 d, taps, n]
+        d = near.shape[1] // 3
+        k, v = (x.unflatten(1, (HEADS, -1)) for x in near.split((d, 2 * d), 1))  # [B, heads, .., taps, n]
         q, place = self.local_query(at)[..., 0].split((d, HEADS * len(TAPS)), 1)
         q = a.limit(q).unflatten(1, (HEADS, -1))
         logits = a.rescale((q[:, :, :, None] * k).sum(2), ACTIVATION_BITS)
@@ -239,8 +243,9 @@ class Slice(nn.Module):
         # below every other: weightless, unless there is no anchor at all
         logits = torch.where(where.inside, logits, a.constant(-4000.0, ACTIVATION_BITS))
         weights = a.weights(logits, 2)
-        mean = a.divide((weights[:, :, None] * v).sum(3), weights.sum(2)[:, :, None])
-        return mean.flatten(1, 2)[..., None]
+        share = a.divide(weights * a.constant(1.0, ACTIVATION_BITS), weights.sum(2, keepdim=True))
+        weighed = a.rescale(share[:, :, None] * v, ACTIVATION_BITS)
+        return a.leaky_relu(self.local_fuse(weighed.flatten(1, 3)[..., None]))
 
 
 class Head(nn.Module):
