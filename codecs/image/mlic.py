@@ -233,19 +233,19 @@ class Slice(nn.Module):
         """
         a = self.arithmetic
         at_anchors = torch.cat((gather(state, where.first), anchors), 1)
-        near = where.window(a.limit(self.local_value(at_anchors)))  # [B, 3 d, taps, n]
-        d = near.shape[1] // 3
-        k, v = (x.unflatten(1, (HEADS, -1)) for x in near.split((d, 2 * d), 1))  # [B, heads, .., taps, n]
+        near = where.window(a.limit(self.local_value(at_anchors)))  # [B, taps, n, 3 d]
+        d = near.shape[3] // 3
+        k, v = near.split((d, 2 * d), 3)
         q, place = self.local_query(at)[..., 0].split((d, HEADS * len(TAPS)), 1)
-        q = a.limit(q).unflatten(1, (HEADS, -1))
-        logits = a.rescale((q[:, :, :, None] * k).sum(2), ACTIVATION_BITS)
-        logits = a.add(logits, place.unflatten(1, (HEADS, -1)))
+        q = a.limit(q).transpose(1, 2).contiguous()
+        logits = a.rescale((q[:, None] * k).unflatten(3, (HEADS, -1)).sum(4), ACTIVATION_BITS)
+        logits = a.add(logits, place.unflatten(1, (HEADS, -1)).permute(0, 2, 3, 1))  # [B, taps, n, heads]
         # below every other: weightless, unless there is no anchor at all
-        logits = torch.where(where.inside, logits, a.constant(-4000.0, ACTIVATION_BITS))
-        weights = a.weights(logits, 2)
-        share = a.divide(weights * a.constant(1.0, ACTIVATION_BITS), weights.sum(2, keepdim=True))
-        weighed = a.rescale(share[:, :, None] * v, ACTIVATION_BITS)
-        return a.leaky_relu(self.local_fuse(weighed.flatten(1, 3)[..., None]))
+        logits = torch.where(where.inside[..., None], logits, a.constant(-4000.0, ACTIVATION_BITS))
+        weights = a.weights(logits, 1)
+        share = a.divide(weights * a.constant(1.0, ACTIVATION_BITS), weights.sum(1, keepdim=True))
+        weighed = a.rescale(share[..., None] * v.unflatten(3, (HEADS, -1)), ACTIVATION_BITS)
+        return a.leaky_relu(self.local_fuse(weighed.permute(0, 3, 4, 1, 2).flatten(1, 3)[..., None]))
 
 
 class Head(nn.Module):
@@ -298,8 +298,9 @@ class Places(NamedTuple):
         return out.index_copy(2, at, x[..., 0]).view(*x.shape[:2], *self.size)
 
     def window(self, anchors: Tensor) -> Tensor:
-        """anchors [B, C, m, 1] -> those around each position of the second pass [B, C, taps, n]."""
-        return anchors[..., 0].index_select(2, self.near).unflatten(2, self.inside.shape)
+        """anchors [B, C, m, 1] -> those around each position of the second pass [B, taps, n, C]."""
+        rows = anchors[..., 0].transpose(1, 2).contiguous()  # so that a position is copied in one piece
+        return rows.index_select(1, self.near).unflatten(1, self.inside.shape)
 
 
 def places(size: tuple[int, int], device: torch.device, checkerboard: bool) -> Places:
