@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from concurrent.futures import CancelledError
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 
@@ -50,8 +49,8 @@ class ImageEncoder:
 
     pixels: uint8 or uint16 [H, W, C], full range; C = 1 grey, 3 RGB, 4 CMYK (0 = no ink). alpha: [H, W], kept
     losslessly. effort: how long to look for better latents, 0 (not at all) to 3; progress is then called with the
-    number of steps done and of all in an `encode`, from any thread. memory: bytes of intermediate results that may be
-    kept from one call to the next. Raises ValueError for anything else, UnsupportedError for a model without effort.
+    number of steps done and of all in an `encode`. memory: bytes of intermediate results that may be kept from one call
+    to the next. Raises ValueError for anything else, UnsupportedError for a model without effort.
     """
 
     def __init__(
@@ -80,7 +79,6 @@ class ImageEncoder:
         self._effort = effort
         self._progress = progress
         self._steps = 0  # of the refinement, done
-        self._stopped = False
         self._grid = codec.grid(self._size)
         values = {"icc": icc, "exif": exif, "xmp": xmp}
         self._extras = [Chunk(METADATA[name], data) for name, data in values.items() if data]
@@ -105,20 +103,17 @@ class ImageEncoder:
         )
         running, payloads, hashes = header.seed, {}, b""
         self._latents.clear()
-        self._steps, self._stopped = 0, False
+        self._steps = 0
         numbers = range(len(self._grid.areas))
-        with codec.workers(len(numbers)) as workers:
-            try:
-                for plane in range(len(PLANES[header.mode])):
-                    tiles = workers.map(partial(self._encode_tile, header, plane, running), numbers)
-                    for number, (payload, hash) in enumerate(tiles):
-                        payloads[plane, number] = payload
-                        hashes += hash.to_bytes(4, "little")
-                        if len(numbers) == 1:
-                            running = hash
-            except BaseException:
-                self._stopped = True  # what other threads refine is not waited for
-                raise
+        # gradients take gigabytes: one tile at a time is refined, by all threads
+        with codec.workers(1 if self._effort else len(numbers)) as workers:
+            for plane in range(len(PLANES[header.mode])):
+                tiles = workers.map(partial(self._encode_tile, header, plane, running), numbers)
+                for number, (payload, hash) in enumerate(tiles):
+                    payloads[plane, number] = payload
+                    hashes += hash.to_bytes(4, "little")
+                    if len(numbers) == 1:
+                        running = hash
         self._last = header, payloads
         chunks = [Chunk(PAYLOADS[plane], payload) for (plane, _), payload in payloads.items()]
         if len(numbers) > 1:
@@ -160,9 +155,7 @@ class ImageEncoder:
         return tile.payload, tile.hash
 
     def _advance(self, total: int) -> None:
-        """A step of `refine` is done. Raises CancelledError where the encoding was given up."""
-        if self._stopped:
-            raise CancelledError
+        """A step of `refine` is done."""
         self._steps += 1
         if self._progress:
             self._progress(self._steps, total)

@@ -27,7 +27,8 @@ from .hyperprior import STRIDE, HyperSynthesis
 
 STEPS = (0, 50, 150, 500)  # of gradient descent, by effort
 RATE = 0.05  # of learning, in steps of the quantiser, falling to 0 along a cosine
-TEMPERATURES = 0.5, 0.1  # first and last
+SLACK = 4.0  # Adam's epsilon in bits a step: what costs less moves less, instead of drifting about in the noise
+TEMPERATURES = 1.0, 0.2  # first and last
 NEIGHBOUR = 26  # the trade-off is the slope between qualities so far below and above, of 255
 SIDE = 32  # latents: parts that the synthesis is differentiated in
 
@@ -136,7 +137,7 @@ def _descend(
     latents = around.float() * 2.0**-codec.family.latent_bits
     y, z = y.clone().requires_grad_(), z.clone().requires_grad_()
     generator = torch.Generator(codec.device).manual_seed(0)  # the same picture, the same bytes
-    optimiser = torch.optim.Adam((y, z), RATE)
+    optimiser = torch.optim.Adam((y, z), RATE, eps=SLACK)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
     first, last = TEMPERATURES
     for step in range(steps):
