@@ -21,6 +21,7 @@ MALLOC: dict[str, dict[str, str]] = {
         "MALLOC_MMAP_THRESHOLD_": _KEEP,
         "MALLOC_TRIM_THRESHOLD_": _KEEP,
         "MALLOC_TOP_PAD_": str(64 << 20),
+        "MALLOC_ARENA_MAX": "1",
     },
     "default": {},
 }

@@ -29,7 +29,7 @@ from ..layers import fuse
 from .area import Area, Grid
 from .hyperprior import STRIDE
 from .model import Family, family
-from .tiles import Workers, synthesise
+from .tiles import Workers, by_bands, synthesise
 
 TILE = 128  # latents: 2048 pixels
 assert TILE**2 <= POSITION_LIMIT  # attention over a whole tile is exact
@@ -100,8 +100,14 @@ class ImageCodec:
 
         read: gives areas of the picture, whose size is [H, W]; area: of the tile.
         """
-        x = read_latents(read, size, grid.around(area)).to(self.device)
-        return self.analysis.stem(x.contiguous(memory_format=torch.channels_last).sub(0.5))
+        wide = grid.around(area)
+
+        def run(rows: slice) -> Tensor:
+            part = wide._replace(top=wide.top + rows.start, bottom=wide.top + rows.stop)
+            x = read_latents(read, size, part).to(self.device)
+            return self.analysis.stem(x.contiguous(memory_format=torch.channels_last).sub(0.5))
+
+        return by_bands(run, wide.height, grid.halo)
 
     @torch.inference_mode()
     def analyse(self, stem: Tensor, grid: Grid, area: Area, position: int) -> tuple[Tensor, Tensor]:
@@ -130,8 +136,13 @@ class ImageCodec:
     @torch.inference_mode()
     def synthesise(self, latents: Tensor, position: int) -> Tensor:
         """latents: int32 [1, C, h, w] as of `decode_tile` -> float32 [1, 3, 16 h, 16 w] in [0, 1]."""
-        y = (latents.float() * 2.0**-self.family.latent_bits).contiguous(memory_format=torch.channels_last)
-        return self.synthesis(y, self._t(position)).add_(0.5).clamp_(0, 1)
+        t = self._t(position)
+
+        def run(rows: slice) -> Tensor:
+            y = latents[:, :, rows].float() * 2.0**-self.family.latent_bits
+            return self.synthesis(y.contiguous(memory_format=torch.channels_last), t).add_(0.5).clamp_(0, 1)
+
+        return by_bands(run, latents.shape[2], self.family.halo)
 
     def encode(self, x: Tensor, position: int, profile: int) -> tuple[list[bytes], list[int]]:
         """x, float32 [1, 3, H, W] in [0, 1] -> payloads and hashes of its tiles, row by row."""

@@ -12,7 +12,8 @@ from torch import Tensor
 
 from .area import Area, Grid
 
-WORKERS = 2  # tiles in work at once, each of which takes up to 0.4 GB
+WORKERS = 2  # tiles in work at once, each of which takes up to 0.5 GB
+BAND = 80  # rows of latents that a transform handles at once
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -87,6 +88,21 @@ def synthesise(
         return part, samples[:, :, *part.within(area).times(scale).slices]
 
     yield from workers.map(run, windows())
+
+
+def by_bands(transform: Callable[[slice], Tensor], rows: int, halo: int) -> Tensor:
+    """The same as `transform(slice(0, rows))`, in bands of rows so that it takes less memory.
+
+    halo: rows on either side that a row of the result, or several of them [1, C, s rows, w], depends on.
+    """
+    count, parts = -(-rows // BAND), []
+    for i in range(count):
+        top, bottom = rows * i // count, rows * (i + 1) // count
+        start, stop = max(0, top - halo), min(rows, bottom + halo)
+        part = transform(slice(start, stop))
+        scale = part.shape[2] // (stop - start)
+        parts.append(part[:, :, (top - start) * scale : (bottom - start) * scale])
+    return torch.cat(parts, 2) if count > 1 else parts[0]
 
 
 def _cut(area: Area, x: Tensor, other: Area) -> tuple[Area, Tensor]:

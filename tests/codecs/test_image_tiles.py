@@ -63,6 +63,20 @@ def test_analysis_by_tiles_is_that_of_the_whole(codec):
     torch.testing.assert_close(features(4), features(128), rtol=1e-4, atol=1e-4)
 
 
+def test_bands_change_nothing_but_rounding(codec, monkeypatch):
+    x = torch.rand(1, 3, *SIZE)
+    grid = codec.grid(SIZE)
+    latents = torch.randint(-99, 99, (1, codec.config.latents, 11, 3), dtype=torch.int32)
+
+    def results(band):
+        monkeypatch.setattr(tiles_module, "BAND", band)
+        stem = codec.stem(lambda area: x[:, :, *area.slices], SIZE, grid, grid.areas[5])
+        return stem, codec.synthesise(latents, 100)
+
+    for bands, whole in zip(results(3), results(80), strict=True):
+        torch.testing.assert_close(bands, whole, rtol=1e-4, atol=1e-5)
+
+
 @pytest.mark.parametrize("size", [(10, 14), (14, 10), (9, 4)])
 @pytest.mark.parametrize("tile", [2, 4])
 def test_synthesis_by_tiles_is_that_of_the_whole(codec, size, tile):

@@ -35,8 +35,9 @@ def test_mirrored() -> None:
 
 def test_malloc_is_that_of_the_command_line() -> None:
     tuned = {name: int(value) for name, value in MALLOC["tuned"].items()}
-    assert set(tuned.values()) == {_malloc._LARGEST, _malloc._PAD}
+    assert set(tuned.values()) == {_malloc._LARGEST, _malloc._PAD, 1}
     assert tuned["MALLOC_TOP_PAD_"] == _malloc._PAD
+    assert tuned["MALLOC_ARENA_MAX"] == 1
 
 
 @unix

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from .._malloc import release
 from . import batch, options
 from .batch import Job
 from .errors import Code, Failure
@@ -102,6 +103,7 @@ def _decode(
         with naming(job.source):
             picture = decode_picture(data, limits, device, region)
         size = len(data)
+    release(picture.pixels.nbytes)
     if strip:
         picture = picture.strip()
     with naming(job.target, "stdout"), output(job.target, force) as file:

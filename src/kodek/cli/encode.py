@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from .._malloc import release
 from . import batch, options
 from .batch import Job
 from .errors import Code, Failure
@@ -96,6 +97,7 @@ def _encode(
         picture = read_picture(sys.stdin.buffer if job.source == STANDARD else job.source, max_pixels)
         if strip:
             picture = picture.strip()
+        release(picture.pixels.nbytes)
         from .torch_setup import set_up
 
         set_up(threads, device)
