@@ -11,7 +11,10 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from kodek.codecs.zoo import ModelEntry
 from kodek.datasets import DEFAULT_MAX_PIXELS, Picture, write_picture
+from numpy.typing import NDArray
 
 from ..children import usage
 from ..errors import EvalError
@@ -20,6 +23,7 @@ from ..photos import bundled_photo
 from . import Progress, no_progress
 
 BAR = 3_000_000_000  # bytes
+CODED = "photo.kdk"
 
 
 def run(
@@ -38,20 +42,32 @@ def run(
     if width * height > DEFAULT_MAX_PIXELS:
         raise EvalError(f"{width} x {height} are more than the {DEFAULT_MAX_PIXELS // 10**6} megapixels kodek encodes.")
     entry = find_model(model)
+    with tempfile.TemporaryDirectory() as folder:
+        return measure(folder, bundled_photo(width, height), entry, quality, threads, progress)
+
+
+def measure(
+    folder: str,
+    pixels: NDArray[np.integer],
+    entry: ModelEntry,
+    quality: float,
+    threads: int | None,
+    progress: Progress = no_progress,
+) -> dict[str, Any]:
+    """`run` for one photo, uint8 [H, W, 3]; its file stays in the folder as `CODED`."""
+    height, width = pixels.shape[:2]
     result: dict[str, Any] = {"model": entry.name, "width": width, "height": height, "quality": quality}
     progress(0, 3, "writing the photo")
-    with tempfile.TemporaryDirectory() as folder:
-        photo, coded, decoded = (str(Path(folder, name)) for name in ("photo.png", "photo.kdk", "decoded.png"))
-        write_picture(photo, Picture(bundled_photo(width, height)))
-        encode = ["encode", photo, coded, "--model", str(entry.path), "--quality", str(quality)]
-        for done, command in enumerate((encode, ["decode", coded, decoded]), 1):
-            name = command[0]
-            progress(done, 3, f"kodek {name}")
-            more = [] if threads is None else ["--threads", str(threads)]
-            used = usage([sys.executable, "-m", "kodek", *command, *more])
-            result[name] = {"peak": used.peak, "seconds": used.seconds}
-        result["bytes"] = Path(coded).stat().st_size
-    return result
+    photo, coded, decoded = (str(Path(folder, name)) for name in ("photo.png", CODED, "decoded.png"))
+    write_picture(photo, Picture(pixels))
+    encode = ["encode", photo, coded, "--model", str(entry.path), "--quality", str(quality)]
+    for done, command in enumerate((encode, ["decode", coded, decoded]), 1):
+        name = command[0]
+        progress(done, 3, f"kodek {name}")
+        more = [] if threads is None else ["--threads", str(threads)]
+        used = usage([sys.executable, "-m", "kodek", *command, *more])
+        result[name] = {"peak": used.peak, "seconds": used.seconds}
+    return {**result, "bytes": Path(coded).stat().st_size}
 
 
 def report(result: dict[str, Any]) -> str:

@@ -124,6 +124,35 @@ def memory(
 
 
 @bench.command()
+def tiles(
+    model: options.Model = None,
+    quality: options.Quality = options.DEFAULT_QUALITY,
+    threads: options.Threads = None,
+    image: Annotated[
+        Path | None, typer.Option("--image", help="8-bit RGB, mirrored; the bundled photo if none.")
+    ] = None,
+    width: Annotated[int, typer.Option("--width", min=1, max=65535, help="Of the picture with seams.")] = 6000,
+    height: Annotated[int, typer.Option("--height", min=1, max=65535, help="Of the picture with seams.")] = 4000,
+    megapixels: Annotated[int, typer.Option("--megapixels", min=16, help="Of the picture that needs memory.")] = 100,
+    json: options.Json = False,
+) -> int:
+    """Seams between tiles, memory of a huge picture, and the time of a region."""
+    from kodek.eval.bench import tiles as module
+
+    with _progress() as progress:
+        result = module.run(
+            model,
+            image=image,
+            size=(width, height),
+            megapixels=megapixels,
+            quality=quality,
+            threads=threads,
+            progress=progress,
+        )
+    return _say(result, module.report, json)
+
+
+@bench.command()
 def exactness(
     model: options.Model = None,
     sizes: Annotated[
