@@ -21,6 +21,7 @@ from ..errors import CheckpointError
 from .codec import ImageCodec, generation_id
 from .compressai import Analysis, Config, HyperAnalysis, Synthesis
 from .compressai_checkpoint import read_checkpoint
+from .compressai_layers import phases
 from .compressai_prior import LATENT_BITS, LIMIT, TAPS, Layer, Prior
 from .model import family
 
@@ -143,13 +144,7 @@ def convert(state: Checkpoint, config: Config) -> dict[str, Tensor]:
     }
     for theirs, (ours, module) in parts.items():
         for key, value in module.state_dict().items():
-            name = key.replace("layers", theirs, 1)
-            if name.endswith(".gamma"):
-                tensors[f"{ours}.{key}"] = state.non_negative(name, value.shape[:2])[:, :, None, None]
-            elif name.endswith(".beta"):
-                tensors[f"{ours}.{key}"] = state.non_negative(name, value.shape)
-            else:
-                tensors[f"{ours}.{key}"] = state.get(name, value.shape)
+            tensors[f"{ours}.{key}"] = parameter(state, key.replace("layers", theirs, 1), value.shape)
     pmfs = learned_pmfs(state, prior.medians.numel())
     for profile, description in enumerate(PROFILES):
         tables = cut_tables(list(pmfs), np.full(len(pmfs), -REACH), description.table_bits)
@@ -159,6 +154,17 @@ def convert(state: Checkpoint, config: Config) -> dict[str, Tensor]:
         tensors |= {f"tables.{profile}.{key}": torch.from_numpy(value.copy()) for key, value in arrays.items()}
     tensors["positions"] = torch.zeros(POSITIONS)
     return {key: value.contiguous() for key, value in tensors.items()}
+
+
+def parameter(state: Checkpoint, name: str, shape: torch.Size) -> Tensor:
+    """A tensor of the transforms, by the name of our layer."""
+    if name == "g_s.6.0.weight":
+        return phases(state.get("g_s.6.weight", (shape[1], 3, 5, 5)))
+    if name == "g_s.6.0.bias":
+        return state.get("g_s.6.bias", (3,)).repeat_interleave(4)
+    if name.endswith(".gamma"):
+        return state.non_negative(name, shape[:2])[:, :, None, None]
+    return state.non_negative(name, shape) if name.endswith(".beta") else state.get(name, shape)
 
 
 def exact_prior(state: Checkpoint, config: Config) -> Prior:
