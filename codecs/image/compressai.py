@@ -26,18 +26,11 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from . import compressai_layers as layers
+from .compressai_names import ARCHITECTURES
 from .compressai_prior import LATENT_BITS, Prior
 
-__all__ = ["ARCHITECTURES", "HALO", "LATENT_BITS", "Analysis", "Config", "HyperAnalysis", "Prior", "Synthesis"]
+__all__ = ["HALO", "LATENT_BITS", "Analysis", "Config", "HyperAnalysis", "Prior", "Synthesis"]
 
-ARCHITECTURES = (
-    "bmshj2018-factorized",
-    "bmshj2018-hyperprior",
-    "mbt2018-mean",
-    "mbt2018",
-    "cheng2020-anchor",
-    "cheng2020-attn",
-)
 HALO = 11  # of the deepest: g_s of cheng2020-attn
 
 

@@ -23,8 +23,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from kodek.codecs.image.compressai import ARCHITECTURES
 from kodek.codecs.image.compressai_import import import_checkpoint
+from kodek.codecs.image.compressai_names import ARCHITECTURES
 from kodek.codecs.image.file import decode_image, encode_image, load_codec
 from kodek.datasets import read_picture
 from torch import Tensor, nn

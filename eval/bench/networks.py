@@ -38,7 +38,8 @@ def fit(net: Any, x: Tensor) -> None:
     """Scale the weights so that x gives features of unit variance, channels of y from silent to loud, and scales and
     means of the size of y.
     """
-    y = scale_layers(net.g_a, x, torch.logspace(*map(math.log10, DEVIATIONS), net.M))
+    low, high = (math.log10(deviation) for deviation in DEVIATIONS)
+    y = scale_layers(net.g_a, x, torch.logspace(low, high, net.M))
     loudness = y.std((0, 2, 3))
     if hasattr(net, "h_a"):
         magnitudes = isinstance(net.h_s[-1], nn.ReLU)  # bmshj2018-hyperprior: scales alone, from |y|

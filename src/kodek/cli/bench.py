@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from kodek.codecs.image.compressai_names import ARCHITECTURES
+
 from . import options
 from .errors import Code
 
@@ -40,6 +42,13 @@ def _qualities(text: str) -> list[float]:
     if not numbers or not all(0 <= number <= 100 for number in numbers):
         raise typer.BadParameter(f"'{text}' are not qualities such as 0,50,100.")
     return numbers
+
+
+def _architectures(text: str) -> list[str]:
+    found = options.names(text)
+    if not found or not set(found) <= set(ARCHITECTURES):
+        raise typer.BadParameter(f"'{text}' are not architectures such as {ARCHITECTURES[0]},{ARCHITECTURES[2]}.")
+    return found
 
 
 def _efforts(text: str) -> list[int]:
@@ -236,6 +245,38 @@ def effort(
     for sentence in result["left_out"]:
         print(f"kodek: {sentence}", file=sys.stderr)
     return _say(result, module.report, json) or (Code.INPUT if result["left_out"] else Code.OK)
+
+
+@bench.command()
+def imported(
+    arch: Annotated[
+        Any, typer.Option("--arch", parser=_architectures, metavar="NAME,...", help="As CompressAI names them.")
+    ] = ",".join(ARCHITECTURES),
+    checkpoint: Annotated[
+        Path | None, typer.Option("--checkpoint", exists=True, help="Of the one --arch, instead of random weights.")
+    ] = None,
+    image: Annotated[
+        Path | None, typer.Option("--image", help="8-bit RGB, sides multiples of 64; a photo of 768 x 512 by default.")
+    ] = None,
+    steps: Annotated[int, typer.Option("--steps", min=0, help="Of training the random weights on the photo.")] = 0,
+    repeats: Annotated[int, typer.Option("--repeats", min=1, help="Of each codec, in turn.")] = 3,
+    threads: options.Threads = None,
+    json: options.Json = False,
+) -> int:
+    """Models imported from CompressAI beside CompressAI itself: symbols, pixels, bytes, time."""
+    from kodek.eval.bench import imported as module
+
+    with _progress() as progress:
+        result = module.run(
+            arch,
+            checkpoint=checkpoint,
+            image=image,
+            steps=steps,
+            repeats=repeats,
+            threads=threads,
+            progress=progress,
+        )
+    return _say(result, module.report, json)
 
 
 @bench.command()
