@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 bench = typer.Typer(add_completion=False, rich_markup_mode=None)
 
+_ALL = ",".join(ARCHITECTURES)
 _SIZE = re.compile(r"(\d{1,4})x(\d{1,4})")
 
 
@@ -251,7 +252,7 @@ def effort(
 def imported(
     arch: Annotated[
         Any, typer.Option("--arch", parser=_architectures, metavar="NAME,...", help="As CompressAI names them.")
-    ] = ",".join(ARCHITECTURES),
+    ] = _ALL,
     checkpoint: Annotated[
         Path | None, typer.Option("--checkpoint", exists=True, help="Of the one --arch, instead of random weights.")
     ] = None,
