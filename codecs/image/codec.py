@@ -171,10 +171,12 @@ class ImageCodec:
             return tile.latents
 
         out = torch.empty((1, 3, grid.whole.height * STRIDE, grid.whole.width * STRIDE), device=self.device)
+
+        def put(area: Area, samples: Tensor) -> None:
+            out[:, :, *area.times(STRIDE).slices] = samples
+
         with self.workers(len(payloads)) as workers:
-            transform = partial(self.synthesise, position=position)
-            for area, part in synthesise(grid, grid.whole, decode, transform, workers):
-                out[:, :, *area.times(STRIDE).slices] = part
+            synthesise(grid, grid.whole, decode, partial(self.synthesise, position=position), put, workers)
         return out[:, :, : size[0], : size[1]], hashes
 
     def _t(self, position: int) -> Tensor:

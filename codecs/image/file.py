@@ -296,12 +296,15 @@ def _paint(
     pixels: NDArray[np.integer] = np.empty((region.height, region.width, CHANNELS[header.mode]), dtype)
     part = region.over(STRIDE)
     transform = partial(codec.synthesise, position=header.position)
+
+    def put(plane: int, area: Area, light: Tensor) -> None:
+        area = area.times(STRIDE)
+        seen = area.meet(region)
+        put_light(pixels, plane, seen.within(region), light[:, :, *seen.within(area).slices])
+
     with codec.workers(len(grid.under(grid.around(part)))) as workers:
         for plane in range(len(PLANES[header.mode])):
-            for area, light in synthesise(grid, part, partial(latents, plane), transform, workers):
-                area = area.times(STRIDE)
-                seen = area.meet(region)
-                put_light(pixels, plane, seen.within(region), light[:, :, *seen.within(area).slices])
+            synthesise(grid, part, partial(latents, plane), transform, partial(put, plane), workers)
     return pixels
 
 

@@ -47,20 +47,25 @@ class Workers:
         pending: deque[Future[R]] = deque()
         for item in items:
             pending.append(self._pool.submit(work, item))
-            if len(pending) > self._count:
+            if len(pending) == self._count:
                 yield pending.popleft().result()
         while pending:
             yield pending.popleft().result()
 
 
 def synthesise(
-    grid: Grid, region: Area, decode: Callable[[int], Tensor], transform: Callable[[Tensor], Tensor], workers: Workers
-) -> Iterator[tuple[Area, Tensor]]:
+    grid: Grid,
+    region: Area,
+    decode: Callable[[int], Tensor],
+    transform: Callable[[Tensor], Tensor],
+    put: Callable[[Area, Tensor], None],
+    workers: Workers,
+) -> None:
     """Decode the tiles that a region of the latents depends on, and transform it part by part.
 
     decode: number of a tile -> its latents [1, C, h, w]; transform: latents of a part with its halo -> samples
-    [1, 3, s h, s w]. Yields the parts, one of each tile, with their samples [1, 3, s h, s w]. Of finished tiles only
-    the edges are kept that later parts see.
+    [1, 3, s h, s w]; put: takes each part of the region, one of each tile, with its samples. Of finished tiles only the
+    edges are kept that later parts see.
     """
     seen = grid.around(region)
     pieces: dict[int, list[tuple[Area, Tensor]]] = {}
@@ -81,13 +86,13 @@ def synthesise(
             bottom, right = area._replace(top=part.bottom - grid.halo), area._replace(left=part.right - grid.halo)
             pieces[number] = [_cut(area, latents, edge) for edge in (bottom, right)]
 
-    def run(window: tuple[Area, Area, Tensor]) -> tuple[Area, Tensor]:
+    def run(window: tuple[Area, Area, Tensor]) -> None:
         part, area, latents = window
         samples = transform(latents)
         scale = samples.shape[-1] // area.width
-        return part, samples[:, :, *part.within(area).times(scale).slices]
+        put(part, samples[:, :, *part.within(area).times(scale).slices])
 
-    yield from workers.map(run, windows())
+    deque(workers.map(run, windows()), maxlen=0)
 
 
 def by_bands(transform: Callable[[slice], Tensor], rows: int, halo: int) -> Tensor:

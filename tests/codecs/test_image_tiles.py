@@ -85,16 +85,19 @@ def test_synthesis_by_tiles_is_that_of_the_whole(codec, size, tile):
     latents = torch.randint(-99, 99, (1, codec.config.latents, *size), dtype=torch.int32)
     expected = codec.synthesise(latents, 100)
     out = torch.zeros_like(expected)
+
+    def put(area, samples):
+        out[:, :, *area.times(16).slices] += samples
+
     with codec.workers(4) as workers:
-        parts = synthesise(
+        synthesise(
             grid,
             grid.whole,
             lambda number: latents[:, :, *grid.areas[number].slices],
             lambda part: codec.synthesise(part, 100),
+            put,
             workers,
         )
-        for area, part in parts:
-            out[:, :, *area.times(16).slices] += part
     torch.testing.assert_close(out, expected, rtol=1e-4, atol=1e-5)
 
 
