@@ -1,17 +1,20 @@
 """Large pictures: tiles without seams, regions, and damage that stays in its tile."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from kodek.codecs.container import ChunkKind, read_header
+from kodek.codecs.container import ChunkKind, read, read_header
 from kodek.codecs.errors import DamagedError, MismatchError
 from kodek.codecs.image import tiles as tiles_module
 from kodek.codecs.image.area import Area, Grid
 from kodek.codecs.image.codec import ImageCodec
 from kodek.codecs.image.file import ImageEncoder, decode_image, encode_image, load_codec, verify_image
 from kodek.codecs.image.tiles import synthesise
+from kodek.entropy import coder as coder_module
+from kodek.entropy import crc32c, symbol_hash
 
 TINY = Path(__file__).parents[1] / "golden" / "tiny" / "weights.safetensors"
 SIZE = (150, 210)  # 10 x 14 latents: 3 x 4 tiles of 4
@@ -201,3 +204,23 @@ def test_any_number_of_workers_decodes(codec, monkeypatch):
         assert torch.get_num_threads() == workers
     torch.set_num_threads(threads)
     assert difference(*decoded) <= 1
+
+
+def test_hashes_are_those_of_the_format(codec, monkeypatch):
+    """Section 2 of docs/format.md."""
+    groups = []
+
+    def recorded(symbols, running):
+        groups.append(symbols.astype("<i2").tobytes())
+        return symbol_hash(symbols, running)
+
+    monkeypatch.setattr(coder_module, "symbol_hash", recorded)
+    monkeypatch.setattr(tiles_module, "WORKERS", 1)
+    alpha = np.arange(SIZE[0] * SIZE[1], dtype=np.uint8).reshape(SIZE)
+    header, chunks = read(encode_image(codec, picture(4), alpha=alpha))
+    seed = crc32c(replace(header, symbol_hash=0).write())
+    tiles = [b"".join(groups[at : at + 3]) for at in range(0, len(groups), 3)]  # z and two parts of y
+    assert len(tiles) == 24
+    expected = b"".join(crc32c(tile, seed).to_bytes(4, "little") for tile in tiles)
+    assert [chunk.data for chunk in chunks if chunk.kind == ChunkKind.TILE_HASHES] == [expected]
+    assert header.symbol_hash == crc32c(alpha.tobytes(), crc32c(expected, seed))
