@@ -171,7 +171,7 @@ class Prior(nn.Module):
         hyper = hyper.flatten(2).transpose(1, 2).contiguous()
         values = None if y is None else y.flatten(2).transpose(1, 2)
         known = torch.zeros((batch, (h + margin) * stride, m), dtype=torch.float64, device=hyper.device)
-        y_hat = known.new_empty((batch, h * w, m))
+        y_hat = torch.zeros((batch, h * w, m), dtype=torch.float64, device=hyper.device)
         for at in waves(h, w, hyper.device):
             here = (at // w + margin) * stride + at % w + margin
             window = known.index_select(1, (here[:, None] + reach).flatten()).view(batch, len(at), -1)

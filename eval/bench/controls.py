@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from kodek.codecs.image.codec import ImageCodec
 from kodek.entropy.coder import Coder
-from kodek.entropy.exact import ACTIVATION_BITS, WEIGHT_BITS, Exact, ExactConv2d
+from kodek.entropy.exact import ACTIVATION_BITS, ACTIVATION_LIMIT, WEIGHT_BITS, Exact, ExactConv2d
 from torch import Tensor, nn
 
 FLOAT, LEAKY = "float prior", "leaked float"
@@ -46,8 +46,8 @@ class FloatPath(Exact):
 class Leaky(Exact):
     """Exact but for one functional call."""
 
-    def leaky_relu(self, x: Tensor) -> Tensor:
-        return x * torch.sigmoid(x)
+    def rescale(self, x: Tensor, bits: int, limit: int = ACTIVATION_LIMIT) -> Tensor:
+        return super().rescale(x * torch.sigmoid(x * 2.0**-24), bits, limit)
 
 
 class Rounding:

@@ -184,7 +184,8 @@ def decode_all(
     failures = []
     with torch.inference_mode(), onednn, winograd, mode or nullcontext():
         for payload, symbol_hash, (width, height), position in files:
-            decoders = [SymbolDecoder(payload, codec.tables[PROFILE], PROFILE) for _ in range(batch)]
+            tables, bits = codec.tables[PROFILE], codec.family.latent_bits
+            decoders = [SymbolDecoder(payload, tables, PROFILE, bits=bits) for _ in range(batch)]
             latent = -(-height // STRIDE), -(-width // STRIDE)
             try:
                 with mode.exact_region() if mode and marked else nullcontext():
