@@ -49,6 +49,11 @@ class ModelEntry:
     def card_path(self) -> Path:
         return self.path.with_name(CARD)
 
+    @property
+    def single_rate(self) -> bool:
+        """Whether every quality gives the same file, as of models imported from other toolkits."""
+        return self.metadata.get("rates") == "1"
+
 
 def list_models() -> list[ModelEntry]:
     """Every readable model, in the order of the search; unreadable ones are logged and left out."""

@@ -28,7 +28,7 @@ def kodek_codec(model: str | None = None, qualities: Sequence[float] = QUALITIES
     return Codec(
         entry.name,
         Media.IMAGE,
-        qualities,
+        qualities[:1] if entry.single_rate else qualities,
         lambda pixels, quality: encode_image(codec, pixels, quality=quality),
         lambda data: np.asarray(decode_image(data, device=device).pixels),
         {"kodek": version("kodek"), "generation": entry.generation.hex(), "torch": version("torch")},

@@ -217,3 +217,4 @@ def test_one_rate(models) -> None:
     assert family("image-compressai").latent_bits == LATENT_BITS
     x = torch.from_numpy(pixels(64, 64)).permute(2, 0, 1)[None].float() / 255
     assert codec.encode(x, 0, 0)[0] == codec.encode(x, 255, 0)[0]
+    assert read_entry(models / "mbt2018-mean" / "weights.safetensors").single_rate

@@ -57,6 +57,8 @@ def encode(
     from ..api import IMAGE_CODEC
 
     entry = zoo.newest(IMAGE_CODEC) if model is None else zoo.find(model)
+    if entry.single_rate and any(wish is not None for wish in (quality, target_size, target_bpp, target_psnr)):
+        raise Failure(Code.USAGE, f"{entry.name} has one rate: it takes no quality and no target.")
 
     def work(job: Job) -> Done:
         with batch.steps_bar(shown=effort > 0 and not many) as progress:
