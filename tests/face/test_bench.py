@@ -12,7 +12,19 @@ from kodek.eval.bench import codec, entropy, exactness, memory
 
 from .conftest import Kodek
 
-NAMES = ("entropy", "codec", "memory", "tiles", "exactness", "estimate", "target", "effort", "profile", "ablation")
+NAMES = (
+    "entropy",
+    "codec",
+    "memory",
+    "tiles",
+    "exactness",
+    "estimate",
+    "target",
+    "effort",
+    "imported",
+    "profile",
+    "ablation",
+)
 
 
 def test_help_names_them(kodek: Kodek) -> None:
