@@ -13,13 +13,17 @@ import torch
 import torch.nn.functional as F
 from kodek.codecs.image.codec import ImageCodec, generation_id
 from kodek.codecs.image.hyperprior import STRIDE
-from kodek.codecs.image.model import ImageModel
+from kodek.codecs.image.model import ImageModel, family
 from kodek.entropy import PROFILES, gaussian_tables, to_arrays
 from kodek.entropy.coder import SCALES
-from kodek.entropy.exact import POSITIONS, Exact, quantise
+from kodek.entropy.exact import POSITIONS, Exact, ExactConv2d, ExactSteps, Steps, quantise
 from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
-from torch import Tensor
+from torch import Tensor, nn
+
+from .checkpoint import State
+from .errors import TrainError
 
 CALIBRATION_POINTS = 17
 CARD_POSITIONS = (0, 26, 51, 77, 102, 128, 153, 179, 204, 230, 255)
@@ -80,6 +84,38 @@ def exact_tensors(model: ImageModel, positions: Tensor) -> dict[str, Tensor]:
         tensors |= {f"tables.{profile}.{key}": torch.from_numpy(value.copy()) for key, value in arrays.items()}
     tensors["positions"] = positions.float()
     return {key: value.contiguous() for key, value in tensors.items()}
+
+
+@torch.no_grad()
+def import_model(path: Path) -> State:
+    """The inverse of `export_model`, but for roundings: the weights of an image model, to train on from.
+
+    Raises TrainError if the file is no model of an image codec that can be trained.
+    """
+    try:
+        with safe_open(str(path), "pt") as file:
+            about = file.metadata() or {}
+            tensors = {key: file.get_tensor(key).float() for key in file.keys()}  # noqa: SIM118
+        kind = family(about["codec"])
+        model = ImageModel(kind, kind.config(**json.loads(about["config"])))
+        task = {"lambdas": json.loads(about["lambdas"]), "model": asdict(model.config)}
+    except (OSError, SafetensorError, KeyError) as error:
+        raise TrainError(f"{path} holds no image model to train on from.") from error
+    exact = kind.prior(model.config, Exact())
+    exact.load_state_dict({k.removeprefix("prior."): v for k, v in tensors.items() if k.startswith("prior.")})
+    for name, module in exact.named_modules():
+        twin = model.prior.get_submodule(name)
+        if isinstance(module, ExactConv2d) and isinstance(twin, nn.Conv2d):
+            module.dequantise(twin)
+        elif isinstance(module, ExactSteps) and isinstance(twin, Steps):
+            values = module.table.double().numpy() * 2.0**-module.bits
+            values = np.log(values) if twin.exponential else values
+            at = np.linspace(0, 1, twin.knots.shape[0])
+            knots = [np.interp(at, tensors["positions"].numpy(), channel) for channel in values.T]
+            twin.knots.copy_(torch.from_numpy(np.stack(knots, 1)))
+    own = model.state_dict()
+    weights = own | {key: value for key, value in tensors.items() if key in own and not key.startswith("prior.")}
+    return State(weights, int(about.get("steps", 0)), kind.name, task)
 
 
 @torch.inference_mode()

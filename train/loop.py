@@ -19,7 +19,6 @@ from accelerate.utils import TorchDynamoPlugin, broadcast, gather_object, set_se
 from torch import Tensor, nn
 
 from .checkpoint import (
-    load_state,
     load_weights,
     random_states,
     save_checkpoint,
@@ -211,7 +210,7 @@ class Run:
                 raise TrainError("The recipe's task differs from that of the run to resume.")
             load_weights(model, checkpoint["model"], CHECKPOINT)
         elif init:
-            state = load_state(init)
+            state = self.task.state(init)
             load_weights(model, state.weights, str(init))
             self.position.before = state.step
         else:

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from torch import Tensor, device, nn
 
+from .checkpoint import State
 from .errors import TrainError
 from .recipe import Recipe
 
@@ -27,6 +28,9 @@ class Task(Protocol):
     notes: list[str]  # what the user should know about the data, sentences
 
     def __init__(self, recipe: Recipe, data: str, out: Path, track: Track) -> None: ...
+
+    def state(self, path: Path) -> State:
+        """The weights to start from: of a portable state or a model. Raises TrainError if it is neither."""
 
     def initialise(self) -> None:
         """Start the model's weights from the data. Called once, when nothing is resumed."""

@@ -9,6 +9,7 @@ import yaml
 from kodek.codecs.image.codec import ImageCodec
 from kodek.train import Interrupted, TrainError, export_run, run
 from kodek.train.checkpoint import load_checkpoint, load_state
+from kodek.train.export import import_model
 from kodek.train.tasks.image import ImageTask
 
 
@@ -186,3 +187,14 @@ def test_transforms_of_another_codec_under_a_new_prior(photos: Path, recipe, tmp
     assert not torch.equal(moved["analysis.down.weight"], learnt["analysis.down.weight"])
     export_run(tmp_path / "third", tmp_path / "model", {"name": "m", "data": "generated", "licence": "CC0"})
     assert ImageCodec.load(tmp_path / "model" / "weights.safetensors").family.name == "image-mlic"
+
+
+def test_an_exported_model_can_be_trained_on(photos: Path, recipe, tmp_path: Path) -> None:
+    trained = train(photos, tmp_path / "run", recipe())
+    model = tmp_path / "model"
+    export_run(tmp_path / "run", model, {"name": "m", "data": "generated", "licence": "CC0"}, best=False)
+    state = import_model(model / "weights.safetensors")
+    for name, value in trained["ema"].items():
+        torch.testing.assert_close(state.weights[name], value, rtol=2e-3, atol=2e-3, msg=name)
+    after = train(photos, tmp_path / "on", recipe(), steps=1, init=str(model), learning_rate=1e-9)
+    assert after["position"]["before"] == 8

@@ -13,6 +13,8 @@ from typing import Annotated, Any
 
 import numpy as np
 import torch
+from kodek.codecs import zoo
+from kodek.codecs.errors import UnknownModelError, VersionError
 from kodek.codecs.image.hyperprior import STRIDE
 from kodek.codecs.image.model import Family, ImageModel, family
 from kodek.datasets import MediaError
@@ -20,10 +22,10 @@ from kodek.datasets.store import CropStore, rgb_pixels
 from pydantic import Field, PositiveFloat, TypeAdapter, ValidationError, model_validator
 from torch import Tensor, nn
 
-from ..checkpoint import load_state
+from ..checkpoint import State, load_state
 from ..data import prepare
 from ..errors import TrainError
-from ..export import export_model
+from ..export import export_model, import_model
 from ..klt import initialise
 from ..recipe import Recipe, Settings, check
 from ..task import Track
@@ -38,8 +40,8 @@ VALIDATION_SIDE = 768  # larger pictures are validated on their centre: a camera
 class ImageSettings(Settings):
     """lambdas: of the lowest and the highest step. positions: quality bytes to validate at.
 
-    model: settings of the codec's `Config`, on top of its `preset` if that is named. transforms: a portable state of
-    an image codec to take the transforms from, which otherwise start at the data's KLT.
+    model: settings of the codec's `Config`, on top of its `preset` if that is named. transforms: a portable state or
+    a model of an image codec to take the transforms from, which otherwise start at the data's KLT.
     """
 
     lambdas: tuple[PositiveFloat, PositiveFloat]
@@ -124,12 +126,19 @@ class ImageTask:
         except MediaError as error:
             raise TrainError(f"{data}: {error}") from error
 
+    def state(self, path: Path) -> State:
+        try:
+            entry = zoo.find(path)
+        except (UnknownModelError, VersionError):
+            return load_state(path)
+        return import_model(entry.path)
+
     def initialise(self) -> None:
         crops = torch.from_numpy(self._store.batch(INITIAL_CROPS, self._first.crop)).float() / 255 - 0.5
         if self._transforms is None:
             initialise(self.model, crops, self._lambdas)
             return
-        state = load_state(self._transforms)
+        state = self.state(self._transforms)
         try:
             lambdas = tuple(state.task["lambdas"])
         except KeyError as error:
