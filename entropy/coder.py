@@ -112,9 +112,7 @@ class SymbolEncoder:
 class SymbolDecoder:
     """Pops what `SymbolEncoder` pushed. Raises StreamError on damage, at the latest in `finish`."""
 
-    def __init__(
-        self, payload: bytes, tables: Tables, profile: int, running: int = 0, bits: int = LATENT_BITS
-    ) -> None:
+    def __init__(self, payload: bytes, tables: Tables, profile: int, running: int = 0, bits: int = LATENT_BITS) -> None:
         """running: the symbol hash so far, which `hash` continues; bits: of the means, as of `SymbolEncoder`."""
         self._decoder = Decoder(payload, profile)
         self._tables = tables
