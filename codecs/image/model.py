@@ -56,10 +56,10 @@ class ImageModel(nn.Module):
         super().__init__()
         self.family = family
         self.config = c = config or family.config()
-        self.analysis = family.analysis(c)
-        self.hyper_analysis = family.hyper_analysis(c)
+        self.analysis: Any = family.analysis(c)
+        self.hyper_analysis: Any = family.hyper_analysis(c)
         self.prior: Any = family.prior(c, Float())
-        self.synthesis = family.synthesis(c)
+        self.synthesis: Any = family.synthesis(c)
 
     def code(self, x: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
         """x [B, 3, H, W] in [-0.5, 0.5], sides multiples of 16; t [B] in [0, 1] -> (the prior's result, bits [B])."""
