@@ -157,7 +157,7 @@ class Prior(HyperSynthesis):
 
     def __init__(self, c: Config, arithmetic: Arithmetic) -> None:
         super().__init__(c, arithmetic)
-        a = arithmetic
+        a, self.latents = arithmetic, c.latents
         self.head0 = a.conv(c.context, 2 * c.latents)
         self.enter = a.conv(c.context + c.latents, c.context)
         self.depth3 = a.conv(c.context, c.context, 3, groups=c.context)
@@ -166,12 +166,11 @@ class Prior(HyperSynthesis):
 
     def heads(self) -> Iterator[tuple[nn.Module, slice]]:
         """The layers that give means and log scales, and the channels of y they are for."""
-        yield from ((head, slice(0, head.bias.shape[0] // 2)) for head in (self.head0, self.head1))
+        yield from ((head, slice(0, self.latents)) for head in (self.head0, self.head1))
 
     def channel_order(self) -> Tensor:
         """Where channels in order of falling energy go: strong and weak alternate between the halves."""
-        latents = self.head0.bias.shape[0] // 2
-        return torch.cat((torch.arange(0, latents, 2), torch.arange(1, latents, 2)))
+        return torch.cat((torch.arange(0, self.latents, 2), torch.arange(1, self.latents, 2)))
 
     def code(
         self, coder: Coder, step: Tensor | int, size: tuple[int, int], y: Tensor | None, z: Tensor | None
