@@ -92,7 +92,7 @@ class ImageCodec:
 
     def workers(self, tiles: int) -> Workers:
         """Threads for that many tiles."""
-        return Workers(tiles, self.device)
+        return Workers(tiles, self.device, self.family.workers)
 
     @torch.inference_mode()
     def stem(self, read: Read, size: tuple[int, int], grid: Grid, area: Area) -> Tensor:

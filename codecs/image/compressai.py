@@ -31,6 +31,7 @@ from .compressai_prior import LATENT_BITS, Prior
 
 __all__ = ["HALO", "LATENT_BITS", "Analysis", "Config", "HyperAnalysis", "Prior", "Synthesis"]
 
+WORKERS = 2  # tiles at once
 HALO = 11  # of the deepest: g_s of cheng2020-attn
 
 

@@ -42,6 +42,7 @@ from ..layers import DepthConvBlock
 
 PATCH = 8
 STRIDE = 16
+WORKERS = 2  # tiles at once, of 0.4 GB each
 HALO = 4  # latents around a place that the transforms' result there depends on
 
 

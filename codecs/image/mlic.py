@@ -38,8 +38,10 @@ from .hyperprior import HALO, Analysis, HyperAnalysis, HyperSynthesis, gaussian,
 
 __all__ = ["HALO", "PRESETS", "Analysis", "Config", "HyperAnalysis", "Prior", "Synthesis"]
 
+WORKERS = 1  # tiles at once, of 0.8 GB each
 HEADS = 2
 REACH = 2  # of the local context, in positions
+PIECE = 2048  # positions of a local attention at once, which bounds its memory
 TAPS = [(r, c) for r in range(-REACH, REACH + 1) for c in range(-REACH, REACH + 1) if (r + c) % 2]
 
 
@@ -231,17 +233,23 @@ class Slice(nn.Module):
 
         The joining is that of MLIC's overlapped windows: what an anchor tells depends on where it lies.
         """
-        a = self.arithmetic
         at_anchors = torch.cat((gather(state, where.first), anchors), 1)
-        near = where.window(a.limit(self.local_value(at_anchors)))  # [B, taps, n, 3 d]
-        d = near.shape[3] // 3
-        k, v = near.split((d, 2 * d), 3)
-        q, place = self.local_query(at)[..., 0].split((d, HEADS * len(TAPS)), 1)
+        rows = self.arithmetic.limit(self.local_value(at_anchors))[..., 0].transpose(1, 2).contiguous()
+        queries = self.local_query(at)[..., 0].split(PIECE, 2)
+        near, inside = where.near.split(PIECE, 1), where.inside.split(PIECE, 1)
+        return torch.cat([self._attend(rows, *piece) for piece in zip(queries, near, inside, strict=True)], 2)
+
+    def _attend(self, rows: Tensor, query: Tensor, near: Tensor, inside: Tensor) -> Tensor:
+        """rows: of all anchors [B, m, 3 d]; query [B, .., n]; near, inside [taps, n]; -> [B, 2 d, n, 1]."""
+        a = self.arithmetic
+        # an anchor is copied in one piece: [B, taps, n, 3 d]
+        k, v = rows.index_select(1, near.flatten()).unflatten(1, near.shape).tensor_split((rows.shape[2] // 3,), 3)
+        q, place = query.tensor_split((k.shape[3],), 1)
         q = a.limit(q).transpose(1, 2).contiguous()
         logits = a.rescale((q[:, None] * k).unflatten(3, (HEADS, -1)).sum(4), ACTIVATION_BITS)
         logits = a.add(logits, place.unflatten(1, (HEADS, -1)).permute(0, 2, 3, 1))  # [B, taps, n, heads]
         # below every other: weightless, unless there is no anchor at all
-        logits = torch.where(where.inside[..., None], logits, a.constant(-4000.0, ACTIVATION_BITS))
+        logits = torch.where(inside[..., None], logits, a.constant(-4000.0, ACTIVATION_BITS))
         weights = a.weights(logits, 1)
         share = a.divide(weights * a.constant(1.0, ACTIVATION_BITS), weights.sum(1, keepdim=True))
         weighed = a.rescale(share[..., None] * v.unflatten(3, (HEADS, -1)), ACTIVATION_BITS)
@@ -282,7 +290,7 @@ def linear_attention(a: Arithmetic, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
 class Places(NamedTuple):
     """Positions of a latent [h, w] by pass, as indexes in raster order; second: None if there is one pass only.
 
-    near: for each tap and each position of the second pass, which position of the first lies there, [taps * n];
+    near: for each tap and each position of the second pass, which position of the first lies there, [taps, n];
     inside: False where that is outside of the picture, [taps, n].
     """
 
@@ -296,11 +304,6 @@ class Places(NamedTuple):
         """x [B, C, n, 1] to its positions [B, C, *size], zero elsewhere."""
         out = x.new_zeros((*x.shape[:2], self.size[0] * self.size[1]))
         return out.index_copy(2, at, x[..., 0]).view(*x.shape[:2], *self.size)
-
-    def window(self, anchors: Tensor) -> Tensor:
-        """anchors [B, C, m, 1] -> those around each position of the second pass [B, taps, n, C]."""
-        rows = anchors[..., 0].transpose(1, 2).contiguous()  # so that a position is copied in one piece
-        return rows.index_select(1, self.near).unflatten(1, self.inside.shape)
 
 
 def places(size: tuple[int, int], device: torch.device, checkerboard: bool) -> Places:
@@ -317,7 +320,7 @@ def places(size: tuple[int, int], device: torch.device, checkerboard: bool) -> P
     r, c = taps[:, :1] + row[second], taps[:, 1:] + column[second]
     inside = (r >= 0) & (r < h) & (c >= 0) & (c < w)
     near = rank[torch.where(inside, r * w + c, 0)]
-    return Places(size, first, second, near.flatten(), inside)
+    return Places(size, first, second, near, inside)
 
 
 def gather(x: Tensor, at: Tensor) -> Tensor:

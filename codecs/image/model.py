@@ -31,6 +31,7 @@ class Family:
     prior: Callable[[Any, Arithmetic], nn.Module]
     synthesis: Callable[[Any], nn.Module]
     presets: Mapping[str, Mapping[str, Any]]  # settings of the config by name
+    workers: int  # tiles of a large picture in work at once, so that 100 megapixels stay below 2 GB
     halo: int  # rows and columns of latents around a place that either transform's result there depends on
     latent_bits: int  # what the prior codes and returns counts 2^-latent_bits steps
 
@@ -46,7 +47,8 @@ def family(codec: str) -> Family:
     """Raises KeyError for a codec that is none of images."""
     module = importlib.import_module(f"{__package__}.{FAMILIES[codec]}")
     parts = module.Analysis, module.HyperAnalysis, module.Prior, module.Synthesis
-    return Family(codec, module.Config, *parts, getattr(module, "PRESETS", {}), module.HALO, module.LATENT_BITS)
+    presets = getattr(module, "PRESETS", {})
+    return Family(codec, module.Config, *parts, presets, module.WORKERS, module.HALO, module.LATENT_BITS)
 
 
 class ImageModel(nn.Module):

@@ -12,7 +12,6 @@ from torch import Tensor
 
 from .area import Area, Grid
 
-WORKERS = 2  # tiles in work at once, each of which takes up to 0.5 GB
 BAND = 80  # rows of latents that a transform handles at once
 
 T = TypeVar("T")
@@ -22,9 +21,10 @@ R = TypeVar("R")
 class Workers:
     """Threads that share torch's between them; without any the caller does the work."""
 
-    def __init__(self, tiles: int, device: torch.device) -> None:
+    def __init__(self, tiles: int, device: torch.device, limit: int) -> None:
+        """limit: tiles in work at once, for their memory."""
         self._threads = torch.get_num_threads()
-        count = min(tiles, WORKERS, self._threads) if device.type == "cpu" else 1
+        count = min(tiles, limit, self._threads) if device.type == "cpu" else 1
         share = max(1, self._threads // count)
         self._count = count
         self._pool = (

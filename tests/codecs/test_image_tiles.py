@@ -12,7 +12,7 @@ from kodek.codecs.image import tiles as tiles_module
 from kodek.codecs.image.area import Area, Grid
 from kodek.codecs.image.codec import ImageCodec
 from kodek.codecs.image.file import ImageEncoder, decode_image, encode_image, load_codec, verify_image
-from kodek.codecs.image.tiles import synthesise
+from kodek.codecs.image.tiles import Workers, synthesise
 from kodek.entropy import coder as coder_module
 from kodek.entropy import crc32c, symbol_hash
 
@@ -198,7 +198,7 @@ def test_any_number_of_workers_decodes(codec, monkeypatch):
     decoded = []
     for workers in (1, 3):
         torch.set_num_threads(workers)
-        monkeypatch.setattr(tiles_module, "WORKERS", workers)
+        monkeypatch.setattr(ImageCodec, "workers", lambda self, tiles, n=workers: Workers(tiles, self.device, n))
         verify_image(data)
         decoded.append(decode_image(data).pixels)
         assert torch.get_num_threads() == workers
@@ -215,7 +215,7 @@ def test_hashes_are_those_of_the_format(codec, monkeypatch):
         return symbol_hash(symbols, running)
 
     monkeypatch.setattr(coder_module, "symbol_hash", recorded)
-    monkeypatch.setattr(tiles_module, "WORKERS", 1)
+    monkeypatch.setattr(ImageCodec, "workers", lambda self, tiles: Workers(tiles, self.device, 1))
     alpha = np.arange(SIZE[0] * SIZE[1], dtype=np.uint8).reshape(SIZE)
     header, chunks = read(encode_image(codec, picture(4), alpha=alpha))
     seed = crc32c(replace(header, symbol_hash=0).write())
