@@ -38,7 +38,7 @@ from .hyperprior import HALO, Analysis, HyperAnalysis, HyperSynthesis, gaussian,
 
 __all__ = ["HALO", "PRESETS", "Analysis", "Config", "HyperAnalysis", "Prior", "Synthesis"]
 
-WORKERS = 1  # tiles at once, of 0.8 GB each
+WORKERS = 1  # tiles at once, of about 1 GB each
 HEADS = 2
 REACH = 2  # of the local context, in positions
 PIECE = 2048  # positions of a local attention at once, which bounds its memory

@@ -31,7 +31,7 @@ class Family:
     prior: Callable[[Any, Arithmetic], nn.Module]
     synthesis: Callable[[Any], nn.Module]
     presets: Mapping[str, Mapping[str, Any]]  # settings of the config by name
-    workers: int  # tiles of a large picture in work at once, so that 100 megapixels stay below 2 GB
+    workers: int  # tiles of a large picture in work at once, for their memory
     halo: int  # rows and columns of latents around a place that either transform's result there depends on
     latent_bits: int  # what the prior codes and returns counts 2^-latent_bits steps
 
