@@ -97,11 +97,10 @@ def import_model(path: Path) -> State:
             about = file.metadata() or {}
             tensors = {key: file.get_tensor(key).float() for key in file.keys()}  # noqa: SIM118
         kind = family(about["codec"])
-        model = ImageModel(kind, kind.config(**json.loads(about["config"])))
-        task = {"lambdas": json.loads(about["lambdas"]), "model": asdict(model.config)}
+        config, lambdas = kind.config(**json.loads(about["config"])), json.loads(about["lambdas"])
     except (OSError, SafetensorError, KeyError) as error:
         raise TrainError(f"{path} holds no image model to train on from.") from error
-    exact = kind.prior(model.config, Exact())
+    model, exact = ImageModel(kind, config), kind.prior(config, Exact())
     exact.load_state_dict({k.removeprefix("prior."): v for k, v in tensors.items() if k.startswith("prior.")})
     for name, module in exact.named_modules():
         twin = model.prior.get_submodule(name)
@@ -115,7 +114,7 @@ def import_model(path: Path) -> State:
             twin.knots.copy_(torch.from_numpy(np.stack(knots, 1)))
     own = model.state_dict()
     weights = own | {key: value for key, value in tensors.items() if key in own and not key.startswith("prior.")}
-    return State(weights, int(about.get("steps", 0)), kind.name, task)
+    return State(weights, int(about.get("steps", 0)), kind.name, {"lambdas": lambdas, "model": asdict(config)})
 
 
 @torch.inference_mode()

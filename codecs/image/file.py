@@ -11,7 +11,7 @@ from kodek.entropy import StreamError, crc32c
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..container import Bytes, Chunk, ChunkKind, Contents, ImageHeader, Limits, read, read_chunk, read_header, write
+from ..container import Bytes, Chunk, ChunkKind, Contents, ImageHeader, Limits, read_chunk, read_header, write
 from ..errors import DamagedError, MismatchError
 from ..zoo import by_generation
 from .alpha import decode_alpha, encode_alpha
@@ -212,7 +212,7 @@ def decode_image(
     size = header.height, header.width
     area = Area(0, 0, *size) if region is None else region_area(region, size)
     codec = load_codec(str(by_generation(header.generation).path), device)
-    extras = {entry.kind: read_chunk(data, entry) for entry in contents.entries if entry.kind not in PAYLOADS}
+    extras = _extras(data, contents)
     symbols = _Symbols(codec, data, contents, extras)
     pixels = _paint(codec, header, symbols.grid, area, symbols.latents)
     symbols.finish()
@@ -226,16 +226,21 @@ def decode_image(
 
 def verify_image(data: bytes, *, limits: Limits | None = None) -> ImageHeader:
     """Decode every symbol and check it against the file's hashes, without the synthesis. Raises CodecError."""
-    header, chunks = read(data, limits or Limits())
     contents = read_header(data, limits or Limits())
-    codec = load_codec(str(by_generation(contents.header.generation).path), "cpu")
-    symbols = _Symbols(codec, data, contents, {chunk.kind: chunk.data for chunk in chunks})
+    header = contents.header
+    codec = load_codec(str(by_generation(header.generation).path), "cpu")
+    symbols = _Symbols(codec, data, contents, _extras(data, contents))
     with codec.workers(len(symbols.grid.areas)) as workers:
         for plane in range(len(PLANES[header.mode])):
             for _ in workers.map(partial(symbols.latents, plane), range(len(symbols.grid.areas))):
                 pass
     symbols.finish()
     return header
+
+
+def _extras(data: Bytes, contents: Contents) -> dict[int, bytes]:
+    """All chunks but the payloads, which are read tile by tile."""
+    return {entry.kind: read_chunk(data, entry) for entry in contents.entries if entry.kind not in PAYLOADS}
 
 
 class _Symbols:

@@ -192,9 +192,7 @@ def estimate(
 
     with _progress() as progress:
         result = module.run(data, model, qualities, progress)
-    for sentence in result["left_out"]:
-        print(f"kodek: {sentence}", file=sys.stderr)
-    return _say(result, module.report, json) or (Code.INPUT if result["left_out"] else Code.OK)
+    return _say_of_files(result, module.report, json)
 
 
 @bench.command()
@@ -216,9 +214,7 @@ def target(
     set_up(threads)
     with _progress() as progress:
         result = module.run(data, model, targets, repeats=repeats, progress=progress)
-    for sentence in result["left_out"]:
-        print(f"kodek: {sentence}", file=sys.stderr)
-    return _say(result, module.report, json) or (Code.INPUT if result["left_out"] else Code.OK)
+    return _say_of_files(result, module.report, json)
 
 
 @bench.command()
@@ -243,9 +239,7 @@ def effort(
     set_up(threads)
     with _progress() as progress:
         result = module.run(data, model, efforts, qualities, crop=crop, progress=progress)
-    for sentence in result["left_out"]:
-        print(f"kodek: {sentence}", file=sys.stderr)
-    return _say(result, module.report, json) or (Code.INPUT if result["left_out"] else Code.OK)
+    return _say_of_files(result, module.report, json)
 
 
 @bench.command()
@@ -348,6 +342,13 @@ def ablation(
             progress=lambda _, done, total, what: progress(done, total, what),
         )
     return _say(result, module.report, json)
+
+
+def _say_of_files(result: dict[str, Any], report: Callable[[dict[str, Any]], str], json: bool) -> int:
+    """`_say`, and the files that were left out on stderr."""
+    for sentence in result["left_out"]:
+        print(f"kodek: {sentence}", file=sys.stderr)
+    return _say(result, report, json) or (Code.INPUT if result["left_out"] else Code.OK)
 
 
 def _say(result: dict[str, Any], report: Callable[[dict[str, Any]], str], json: bool) -> int:
