@@ -10,6 +10,7 @@ from .files import atomic_write, check_destination
 from .limits import DEFAULT_MAX_PIXELS
 from .picture import Picture
 from .read import READABLE_SUFFIXES, read_picture
+from .resample import Resampler
 from .video import Video, iter_frames, read_video, write_y4m
 from .write import WRITABLE_SUFFIXES, write_picture
 from .write_audio import write_flac, write_wav
@@ -22,6 +23,7 @@ __all__ = [
     "MediaError",
     "MediaWriteError",
     "Picture",
+    "Resampler",
     "Video",
     "atomic_write",
     "check_destination",
