@@ -1,0 +1,79 @@
+"""`audio-rvq`: the network that is trained, and its settings.
+
+    x    24 kHz, mono
+    |    50 frames a second, causal                                Analysis   (spectral.py or waveform.py)
+    z    latent numbers a frame
+    |    up to 48 stages of 1024 codes                             Quantiser  (quantisers.py)
+    z_hat -> Synthesis -> x_hat
+
+The prior of the codes (prior.py) is trained after them.
+"""
+
+from __future__ import annotations
+
+import importlib
+import math
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from .quantisers import ResidualQuantiser, ScalarQuantiser
+
+
+@dataclass(frozen=True)
+class Config:
+    """rate: samples a second. hop: samples a frame. kernel: frames of a block's convolution.
+
+    transform: the network between samples and latents. quantiser: see quantisers.py. stages: of the quantiser, with
+    `codes` codes each.
+    """
+
+    transform: Literal["spectral", "waveform"] = "spectral"
+    quantiser: Literal["rvq", "grouped", "masked", "single", "fsq"] = "rvq"
+    rate: int = 24000
+    hop: int = 480
+    width: int = 256
+    latent: int = 64
+    analysis_blocks: int = 6
+    synthesis_blocks: int = 8
+    kernel: int = 5
+    expansion: int = 3
+    stages: int = 48
+    codes: int = 1024
+
+
+class AudioModel(nn.Module):
+    """The trainable codec."""
+
+    def __init__(self, config: Config | None = None) -> None:
+        super().__init__()
+        self.config = c = config or Config()
+        transform = importlib.import_module(f"{__package__}.{c.transform}")
+        self.analysis: Any = transform.Analysis(c)
+        self.quantiser: Any = ScalarQuantiser(c) if c.quantiser == "fsq" else ResidualQuantiser(c)
+        self.synthesis: Any = transform.Synthesis(c)
+
+    def forward(self, x: Tensor, stages: Tensor) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
+        """x [B, n] in [-1, 1], n a multiple of the hop; stages [B], int: those each sample may use, 0: unquantised.
+
+        Returns x_hat [B, n], codes [B, max(stages), n / hop + 1] and further losses by name.
+        """
+        hop = self.config.hop
+        z = self.analysis(F.pad(x, (0, hop)))
+        z_hat, codes, losses = self.quantiser(z, stages)
+        return self.synthesis(z_hat)[:, hop:], codes, losses
+
+
+def frames(samples: int, hop: int) -> int:
+    """Frames that so many samples need: the last one finishes the last sample."""
+    return -(-samples // hop) + 1
+
+
+def stage_count(quality: float, stages: int = 48) -> int:
+    """Stages of a quality from 0 to 100, rising by equal factors: 1 at 0, 12 at 50, 48 at 100."""
+    low, middle, high = math.log(1), math.log(12), math.log(48)
+    share = quality / 50
+    value = low + (middle - low) * share if share < 1 else middle + (high - middle) * (share - 1)
+    return max(1, min(stages, round(math.exp(value))))
