@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
-from kodek.codecs.image.codec import ImageCodec, generation_id
+from kodek.codecs.image.codec import ImageCodec
 from kodek.codecs.image.hyperprior import STRIDE
 from kodek.codecs.image.model import ImageModel, family
 from kodek.entropy import PROFILES, gaussian_tables, to_arrays
@@ -48,14 +48,14 @@ def export_model(
     if positions is None:
         positions = calibrate(model, pictures)
     tensors = exact_tensors(model, positions)
-    generation = generation_id(model.family, model.config, tensors).hex()
-    codec = ImageCodec(model.family, model.config, tensors, metadata["name"])
+    settings = asdict(model.config)
+    codec = ImageCodec(model.family, settings, tensors, metadata["name"])
     rows = [measure(codec, pictures, position) for position in CARD_POSITIONS] if pictures else []
     header = {
         "codec": model.family.name,
         "version": "1",
-        "generation": generation,
-        "config": json.dumps(asdict(model.config)),
+        "generation": codec.generation.hex(),
+        "config": json.dumps(settings),
         **metadata,
     }
     if rows:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import copy
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -54,7 +54,7 @@ def validate(
     positions: of the quality byte, spread evenly over the trained steps (the export calibrates it).
     """
     tensors = exact_tensors(copy.deepcopy(model).cpu().float(), torch.linspace(0, 1, POSITIONS))
-    codec = ImageCodec(model.family, model.config, tensors, "validation")
+    codec = ImageCodec(model.family, asdict(model.config), tensors, "validation")
     signals = [torch.from_numpy(picture).permute(2, 0, 1)[None].float() / 255 for picture in pictures]
     curve = [measure(codec, signals, position) for position in positions]
     return ImageValidation(curve, bd_rate(curve, anchor))

@@ -54,16 +54,19 @@ class ImageCodec:
 
     tile = TILE  # side of a tile in latents; another than the format's is for experiments
 
-    def __init__(self, family: Family, config: Any, tensors: dict[str, Tensor], name: str, device: str = "cpu") -> None:
+    def __init__(
+        self, family: Family, settings: dict[str, Any], tensors: dict[str, Tensor], name: str, device: str = "cpu"
+    ) -> None:
+        """settings: of the family's config, as the weights' metadata state them."""
         self.name = name
         self.family = family
-        self.config = config
-        self.generation = generation_id(family, config, tensors)
+        self.config: Any = family.config(**settings)
+        self.generation = generation_id(family, settings, tensors)
         self.device = torch.device(device)
-        self.prior: Any = _fill(family.prior(config, Exact()), tensors, "prior.").to(self.device)
-        self.analysis: Any = _transform(family.analysis(config), tensors, "analysis.", self.device)
-        self.hyper_analysis = _transform(family.hyper_analysis(config), tensors, "hyper_analysis.", self.device)
-        self.synthesis = _transform(family.synthesis(config), tensors, "synthesis.", self.device)
+        self.prior: Any = _fill(family.prior(self.config, Exact()), tensors, "prior.").to(self.device)
+        self.analysis: Any = _transform(family.analysis(self.config), tensors, "analysis.", self.device)
+        self.hyper_analysis = _transform(family.hyper_analysis(self.config), tensors, "hyper_analysis.", self.device)
+        self.synthesis = _transform(family.synthesis(self.config), tensors, "synthesis.", self.device)
         self.positions = tensors["positions"]
         self.tables: dict[int, Tables] = {
             profile: from_arrays(_group(tensors, f"tables.{profile}.")) for profile in range(3)
@@ -75,8 +78,7 @@ class ImageCodec:
         with safe_open(str(path), "pt") as file:
             metadata = file.metadata() or {}
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-        kind = family(metadata["codec"])
-        codec = cls(kind, kind.config(**json.loads(metadata["config"])), tensors, metadata["name"], device)
+        codec = cls(family(metadata["codec"]), json.loads(metadata["config"]), tensors, metadata["name"], device)
         if codec.generation.hex() != metadata["generation"]:
             raise DamagedError(f"The weights {path} are damaged: they are not generation {metadata['generation']}.")
         return codec
@@ -190,9 +192,12 @@ def read_latents(read: Read, size: tuple[int, int], area: Area) -> Tensor:
     return F.pad(x, (0, STRIDE * area.width - x.shape[-1], 0, STRIDE * area.height - x.shape[-2]), mode="replicate")
 
 
-def generation_id(family: Family, config: Any, tensors: dict[str, Tensor]) -> bytes:
-    """8 bytes naming what decoding needs: a better encoder keeps the id."""
-    digest = hashlib.sha256(json.dumps([family.name, vars(config)], sort_keys=True).encode())
+def generation_id(family: Family, settings: dict[str, Any], tensors: dict[str, Tensor]) -> bytes:
+    """8 bytes naming what decoding needs: a better encoder keeps the id.
+
+    settings: of the config, as the weights' metadata state them; a config that comes to have more keeps the id, too.
+    """
+    digest = hashlib.sha256(json.dumps([family.name, settings], sort_keys=True).encode())
     for key in sorted(tensors):
         if key.startswith(DECODING):
             value = tensors[key].contiguous()

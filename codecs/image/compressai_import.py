@@ -53,16 +53,17 @@ def import_checkpoint(path: Path, arch: str, folder: Path, metadata: dict[str, s
     except (ArithmeticError, TableError) as error:
         raise CheckpointError(f"{path} can't be coded with exactly: {error}.") from error
     kind = family(CODEC)
+    settings = asdict(config)
     header = {
         "codec": CODEC,
         "version": zoo.WEIGHTS_VERSION,
-        "generation": generation_id(kind, config, tensors).hex(),
-        "config": json.dumps(asdict(config)),
+        "generation": generation_id(kind, settings, tensors).hex(),
+        "config": json.dumps(settings),
         "rates": "1",
         "training": f"imported from {path.name}, {arch} of CompressAI",
         **metadata,
     }
-    codec = ImageCodec(kind, config, tensors, header["name"])
+    codec = ImageCodec(kind, settings, tensors, header["name"])
     zoo.write_model(folder, tensors, header, card(header, config))
     return codec
 

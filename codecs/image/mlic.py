@@ -49,12 +49,13 @@ TAPS = [(r, c) for r in range(-REACH, REACH + 1) for c in range(-REACH, REACH + 
 class Config(hyperprior.Config):
     """slices: channels of each, `latents` in all. checkerboard: two passes a slice, else one and no local or intra.
 
-    attention: channels of each attention. The other settings switch a context, the gates or the latent residual
-    prediction off.
+    attention: channels of each attention. depth: side of the channel context's depth-wise kernel. The other settings
+    switch a context, the gates or the latent residual prediction off.
     """
 
     slices: tuple[int, ...] = (16, 16, 32, 64, 128)
     attention: int = 32
+    depth: int = 3
     checkerboard: bool = True
     local: Literal["attention", "convolution", "none"] = "attention"
     inter: bool = True
@@ -70,12 +71,13 @@ class Config(hyperprior.Config):
             raise ValueError(f"the attention's channels must be a multiple of {HEADS}")
 
 
-_PLAIN: dict[str, Any] = {"inter": False, "intra": False, "gates": False}
+_SMALL: dict[str, Any] = {"depth": 5}
+_PLAIN: dict[str, Any] = {**_SMALL, "inter": False, "intra": False, "gates": False}
 
 # settings of `Config`: members of the family, as far as they fit this structure (the transforms and the state that all
 # contexts read stay those of this codec), and "small" without one part each
 PRESETS: dict[str, dict[str, Any]] = {
-    "small": {},
+    "small": _SMALL,
     # He et al. 2021: one slice
     "checkerboard": {**_PLAIN, "slices": (256,), "local": "convolution", "residual": False},
     # Minnen & Singh 2020, whose latent residual prediction precedes the contexts
@@ -86,14 +88,14 @@ PRESETS: dict[str, dict[str, Any]] = {
     # transforms are of another kind
     "full": {
         **{"width": 192, "latents": 320, "hyper": 192, "context": 640, "analysis_blocks": 6, "synthesis_blocks": 8},
-        **{"slices": (32,) * 10, "attention": 64},
+        **{**_SMALL, "slices": (32,) * 10, "attention": 64},
     },
-    "one-slice": {"slices": (256,)},
-    "no-local": {"local": "none"},
-    "no-intra": {"intra": False},
-    "no-inter": {"inter": False},
-    "no-gates": {"gates": False},
-    "no-residual": {"residual": False},
+    "one-slice": {**_SMALL, "slices": (256,)},
+    "no-local": {**_SMALL, "local": "none"},
+    "no-intra": {**_SMALL, "intra": False},
+    "no-inter": {**_SMALL, "inter": False},
+    "no-gates": {**_SMALL, "gates": False},
+    "no-residual": {**_SMALL, "residual": False},
 }
 
 
@@ -159,7 +161,7 @@ class Slice(nn.Module):
         n, d, width = c.context, c.attention, c.slices[number]
         if number:
             self.enter = a.conv(n + c.slices[number - 1], n)
-            self.depth = a.conv(n, n, 3, groups=n)
+            self.depth = a.conv(n, n, c.depth, groups=n)
             self.mix = a.conv(n, n)
         if c.inter:
             self.inter = a.conv(n, 3 * d)  # queries, keys, values

@@ -12,7 +12,7 @@ FAMILY = family("image-mlic")
 POSITIONS = torch.linspace(0, 1, 256)
 WIDTHS = {"width": 16, "latents": 16, "hyper": 8, "context": 16, "analysis_blocks": 1, "synthesis_blocks": 1}
 VARIANTS = {
-    "all": {"slices": (4, 12)},
+    "all": {"slices": (4, 12), "depth": 5},
     "one slice": {"slices": (16,)},
     "channels only": {"slices": (8, 8), "checkerboard": False, "inter": False, "gates": False},
     "convolution": {"slices": (4, 4, 8), "local": "convolution", "inter": False, "intra": False, "gates": False},
