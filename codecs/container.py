@@ -19,19 +19,22 @@ from kodek.entropy import crc32c
 from . import varint
 from .errors import DamagedError, FormatError, LimitError, VersionError
 from .fields import Reader
-from .header import ImageHeader, Limits, Mode, read_header_fields
+from .header import AudioHeader, Header, ImageHeader, Limits, expect, read_header_fields
 from .sniff import other_format
 
 __all__ = [
     "MAGIC",
     "VERSION",
+    "AudioHeader",
     "Bytes",
     "Chunk",
     "ChunkKind",
     "Contents",
     "Entry",
+    "Header",
     "ImageHeader",
     "Limits",
+    "expect",
     "read",
     "read_chunk",
     "read_header",
@@ -58,10 +61,13 @@ class ChunkKind(IntEnum):
     ICC = 1
     EXIF = 2
     XMP = 3
+    TAGS = 4
 
 
 KNOWN = frozenset(ChunkKind)
-REPEATING = frozenset((ChunkKind.PAYLOAD, ChunkKind.PAYLOAD_K))  # one for each tile
+REPEATING = frozenset((ChunkKind.PAYLOAD, ChunkKind.PAYLOAD_K))  # one for each tile or second
+OF_AUDIO = frozenset((ChunkKind.PAYLOAD, ChunkKind.TAGS))
+OF_KIND = {"image": KNOWN - {ChunkKind.TAGS}, "audio": OF_AUDIO}
 
 
 class Flags(IntFlag):
@@ -70,6 +76,7 @@ class Flags(IntFlag):
     DIRECTORY = 1
     TRACKS = 2  # reserved: several tracks
     EMBEDDED = 4  # reserved: a prefix of the payload decodes
+    LIVE = 8  # no file, but a stream of packets
 
 
 class Bytes(Protocol):
@@ -91,7 +98,7 @@ class Chunk:
 class Entry:
     """Where a chunk lies in the file.
 
-    checksum: CRC-32C of its bytes, None where they are covered by the whole file's. tile: " of tile 2 of 6" in a
+    checksum: CRC-32C of its bytes, None where they are covered by the whole file's. part: " of tile 2 of 6" in a
     payload of several.
     """
 
@@ -99,7 +106,7 @@ class Entry:
     start: int
     size: int
     checksum: int | None
-    tile: str = ""
+    part: str = ""
 
     @property
     def critical(self) -> bool:
@@ -114,18 +121,18 @@ class Entry:
 class Contents:
     """A file's header and the place of each of its chunks, the unknown ones included."""
 
-    header: ImageHeader
+    header: Header
     entries: tuple[Entry, ...]
 
 
-def write(header: ImageHeader, chunks: Sequence[Chunk]) -> bytes:
+def write(header: Header, chunks: Sequence[Chunk]) -> bytes:
     """The bytes of a file with these chunks, in this order.
 
-    There is a PAYLOAD for each tile, at least one, and in CMYK alone a PAYLOAD_K for each tile.
-    Other known kinds occur at most once.
+    There is a PAYLOAD for each tile or second, at least one, and in CMYK alone a PAYLOAD_K for each tile.
+    Other known kinds occur at most once, and only in the media that they belong to.
     Raises ValueError for a header or chunks that the format can't hold.
     """
-    problem = _kinds_problem(header.mode, [chunk.kind for chunk in chunks])
+    problem = _kinds_problem(header, [chunk.kind for chunk in chunks])
     if problem:
         raise ValueError(problem)
     if len(chunks) == 1:
@@ -138,7 +145,7 @@ def write(header: ImageHeader, chunks: Sequence[Chunk]) -> bytes:
     return head + b"".join(chunk.data for chunk in chunks)
 
 
-def read(data: Bytes, limits: Limits | None = None) -> tuple[ImageHeader, list[Chunk]]:
+def read(data: Bytes, limits: Limits | None = None) -> tuple[Header, list[Chunk]]:
     """A file's header and its chunks of known kinds; all checksums are verified.
 
     Raises FormatError, DamagedError, VersionError or LimitError.
@@ -152,24 +159,27 @@ def read_chunk(data: Bytes, entry: Entry) -> bytes:
     """The content of one chunk, its checksum verified. Raises DamagedError."""
     content = data[entry.start : entry.start + entry.size]
     if entry.checksum is not None and entry.checksum != crc32c(content):
-        raise DamagedError(f"Damaged file: the checksum of its {entry.name} chunk{entry.tile} differs.")
+        raise DamagedError(f"Damaged file: the checksum of its {entry.name} chunk{entry.part} differs.")
     return content
 
 
-def read_header(data: Bytes, limits: Limits | None = None) -> Contents:
-    """The header and directory of a whole file; verifies all but the checksums of a directory's chunks.
+def read_header(data: Bytes, limits: Limits | None = None, partial: bool = False) -> Contents:
+    """The header and directory of a file; verifies all but the checksums of a directory's chunks.
 
+    partial: take a file that is shorter or longer than its directory says, too.
     Raises FormatError, DamagedError, VersionError or LimitError.
     """
     flags = _read_start(data[:SMALLEST_FILE])
+    if flags == Flags.LIVE:
+        raise FormatError("This is a live stream of sound, not a .kdk file.")
     if flags not in (0, Flags.DIRECTORY):
         raise VersionError(f"This file needs a newer kodek: its flags are {int(flags):#x}.")
-    read_rest = _read_directory if flags else _read_single
-    contents = read_rest(data, limits or Limits())
+    limits = limits or Limits()
+    contents = _read_directory(data, limits, partial) if flags else _read_single(data, limits)
     for entry in contents.entries:
         if entry.critical and entry.kind not in KNOWN:
             raise VersionError(f"This file needs a newer kodek: it has a critical chunk {entry.kind:#04x}.")
-    problem = _kinds_problem(contents.header.mode, [entry.kind for entry in contents.entries])
+    problem = _kinds_problem(contents.header, [entry.kind for entry in contents.entries])
     if problem:
         raise FormatError(f"Malformed header: {problem}.")
     return contents
@@ -201,7 +211,7 @@ def _read_single(data: Bytes, limits: Limits) -> Contents:
     return Contents(header, (Entry(ChunkKind.PAYLOAD, reader.offset, reader.left, None),))
 
 
-def _read_directory(data: Bytes, limits: Limits) -> Contents:
+def _read_directory(data: Bytes, limits: Limits, partial: bool) -> Contents:
     reader = Reader(data[:SMALLEST_FILE], START_SIZE)
     size = reader.varint()
     end = reader.offset + size
@@ -215,11 +225,11 @@ def _read_directory(data: Bytes, limits: Limits) -> Contents:
     header = read_header_fields(reader, limits)
     entries = _read_entries(reader, end + CRC_SIZE, limits)
     end = entries[-1].start + entries[-1].size
-    if end > len(data):
+    if end > len(data) and not partial:
         raise DamagedError(f"Truncated file: it has {len(data)} of {end} bytes.")
-    if end < len(data):
+    if end < len(data) and not partial:
         raise DamagedError(f"Damaged file: {len(data) - end} bytes follow its end.")
-    return Contents(header, tuple(_named(entries)))
+    return Contents(header, tuple(_named(entries, header.part)))
 
 
 def _read_entries(reader: Reader, start: int, limits: Limits) -> tuple[Entry, ...]:
@@ -238,26 +248,30 @@ def _read_entries(reader: Reader, start: int, limits: Limits) -> tuple[Entry, ..
     return tuple(entries)
 
 
-def _named(entries: Sequence[Entry]) -> Iterator[Entry]:
-    """Say of payloads which tile's they are, if there are several."""
+def _named(entries: Sequence[Entry], part: str) -> Iterator[Entry]:
+    """Say of payloads which tile's or second's they are, if there are several."""
     total, seen = Counter(entry.kind for entry in entries), Counter[int]()
     for entry in entries:
         seen[entry.kind] += 1
         several = entry.kind in REPEATING and total[entry.kind] > 1
-        yield replace(entry, tile=f" of tile {seen[entry.kind]} of {total[entry.kind]}") if several else entry
+        yield replace(entry, part=f" of {part} {seen[entry.kind]} of {total[entry.kind]}") if several else entry
 
 
-def _kinds_problem(mode: Mode, kinds: list[int]) -> str | None:
+def _kinds_problem(header: Header, kinds: list[int]) -> str | None:
     """What is wrong with the combination of chunks, if anything."""
+    count = Counter(kinds)
     for kind in ChunkKind:
-        if kind not in REPEATING and kinds.count(kind) > 1:
-            return f"there are {kinds.count(kind)} {kind.name} chunks"
-    if ChunkKind.PAYLOAD not in kinds:
+        if kind not in REPEATING and count[kind] > 1:
+            return f"there are {count[kind]} {kind.name} chunks"
+        if count[kind] and kind not in OF_KIND[header.kind]:
+            return f"there is a {kind.name} chunk, which is not of {header.kind}"
+    if not count[ChunkKind.PAYLOAD]:
         return "there is no PAYLOAD chunk"
-    if kinds.count(ChunkKind.TILE_HASHES) != (kinds.count(ChunkKind.PAYLOAD) > 1):
-        return "the number of TILE_HASHES chunks is wrong"
-    if kinds.count(ChunkKind.PAYLOAD_K) != (kinds.count(ChunkKind.PAYLOAD) if mode == "CMYK" else 0):
-        return "the number of PAYLOAD_K chunks is wrong"
+    if isinstance(header, ImageHeader):
+        if count[ChunkKind.TILE_HASHES] != (count[ChunkKind.PAYLOAD] > 1):
+            return "the number of TILE_HASHES chunks is wrong"
+        if count[ChunkKind.PAYLOAD_K] != (count[ChunkKind.PAYLOAD] if header.mode == "CMYK" else 0):
+            return "the number of PAYLOAD_K chunks is wrong"
     return None
 
 

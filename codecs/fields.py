@@ -87,17 +87,21 @@ class Unsigned:
 
 @dataclass(frozen=True)
 class Length:
-    """A number that is at least 1, stored as a varint of the number less one."""
+    """A number from 1 to `most`, stored as a varint of the number less one."""
 
     name: str
+    most: int = 1 << 63
 
     def write(self, values: Mapping[str, Any]) -> bytes:
-        if values[self.name] < 1:
-            raise ValueError(f"{self.name} must be at least 1, not {values[self.name]}")
+        if not 1 <= values[self.name] <= self.most:
+            raise ValueError(f"{self.name} must be at least 1 and at most {self.most}, not {values[self.name]}")
         return varint.encode(values[self.name] - 1)
 
     def read(self, reader: Reader) -> dict[str, Any]:
-        return {self.name: reader.varint() + 1}
+        value = reader.varint() + 1
+        if value > self.most:
+            raise FormatError(f"Malformed header: its {self.name} is {value}, more than {self.most}.")
+        return {self.name: value}
 
     def show(self, values: Mapping[str, Any]) -> dict[str, str]:
         return {self.name: str(values[self.name])}

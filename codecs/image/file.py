@@ -11,7 +11,18 @@ from kodek.entropy import StreamError, crc32c
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..container import Bytes, Chunk, ChunkKind, Contents, ImageHeader, Limits, read_chunk, read_header, write
+from ..container import (
+    Bytes,
+    Chunk,
+    ChunkKind,
+    Contents,
+    ImageHeader,
+    Limits,
+    expect,
+    read_chunk,
+    read_header,
+    write,
+)
 from ..errors import DamagedError, MismatchError
 from ..zoo import by_generation
 from .alpha import decode_alpha, encode_alpha
@@ -208,7 +219,7 @@ def decode_image(
     Raises CodecError (its kinds say what is wrong), ValueError for a region that is not inside the picture.
     """
     contents = read_header(data, limits or Limits())
-    header = contents.header
+    header = expect(ImageHeader, contents.header)
     size = header.height, header.width
     area = Area(0, 0, *size) if region is None else region_area(region, size)
     codec = load_codec(str(by_generation(header.generation).path), device)
@@ -227,7 +238,7 @@ def decode_image(
 def verify_image(data: bytes, *, limits: Limits | None = None) -> ImageHeader:
     """Decode every symbol and check it against the file's hashes, without the synthesis. Raises CodecError."""
     contents = read_header(data, limits or Limits())
-    header = contents.header
+    header = expect(ImageHeader, contents.header)
     codec = load_codec(str(by_generation(header.generation).path), "cpu")
     symbols = _Symbols(codec, data, contents, _extras(data, contents))
     with codec.workers(len(symbols.grid.areas)) as workers:
@@ -249,7 +260,7 @@ class _Symbols:
     def __init__(self, codec: ImageCodec, data: Bytes, contents: Contents, extras: Mapping[int, bytes]) -> None:
         self._codec = codec
         self._data = data
-        self._header = header = contents.header
+        self._header = header = expect(ImageHeader, contents.header)
         self._entries = [[entry for entry in contents.entries if entry.kind == kind] for kind in PAYLOADS]
         self.grid = codec.grid((header.height, header.width))
         tiles, count = len(self.grid.areas), len(self._entries[0])
@@ -274,11 +285,11 @@ class _Symbols:
         try:
             tile = self._codec.decode_tile(payload, area, header.position, header.profile, self._running)
         except StreamError as error:
-            raise DamagedError(f"The file is damaged: the payload{entry.tile}: {error}.") from error
+            raise DamagedError(f"The file is damaged: the payload{entry.part}: {error}.") from error
         if not self._hashes:
             self._running = tile.hash
         elif tile.hash != self._hashes[plane * len(self.grid.areas) + number]:
-            raise MismatchError(_MISMATCH.format(entry.tile))
+            raise MismatchError(_MISMATCH.format(entry.part))
         return tile.latents
 
     def finish(self) -> None:

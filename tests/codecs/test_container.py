@@ -153,7 +153,7 @@ def test_other_files(data: bytes, sentence: str) -> None:
 
 def test_files_of_later_versions() -> None:
     """A higher version, reserved flags, kinds and codes, all with right checksums."""
-    for at, byte in [(3, 0x02), (3, 0x21), (3, 0x41), (3, 0x81), (4, 0x15), (4, 0x1C), (4, 0x34), (4, 0x94)]:
+    for at, byte in [(3, 0x02), (3, 0x21), (3, 0x41), (3, 0x91), (4, 0x15), (4, 0x1C), (4, 0x34), (4, 0x94)]:
         file = bytearray(SMALL[:-4])
         file[at] = byte
         with pytest.raises(VersionError):
