@@ -11,21 +11,24 @@ from .limits import DEFAULT_MAX_PIXELS
 from .picture import Picture
 from .read import READABLE_SUFFIXES, read_picture
 from .resample import Resampler
+from .sound_stream import AudioInfo, audio_info
 from .video import Video, iter_frames, read_video, write_y4m
 from .write import WRITABLE_SUFFIXES, write_picture
-from .write_audio import write_flac, write_wav
+from .write_audio import wav_holds, write_flac, write_wav
 
 __all__ = [
     "DEFAULT_MAX_PIXELS",
     "READABLE_SUFFIXES",
     "WRITABLE_SUFFIXES",
     "Audio",
+    "AudioInfo",
     "MediaError",
     "MediaWriteError",
     "Picture",
     "Resampler",
     "Video",
     "atomic_write",
+    "audio_info",
     "check_destination",
     "find_audio",
     "find_files",
@@ -37,6 +40,7 @@ __all__ = [
     "read_picture",
     "read_video",
     "resample",
+    "wav_holds",
     "write_flac",
     "write_picture",
     "write_wav",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -15,15 +14,13 @@ from .errors import MediaError
 from .libraries import library
 from .read import source_name
 from .resample import MAX_RATE, MIN_RATE, resampled
+from .sound_stream import declared_seconds, sound_stream
 
 _SUFFIXES = "aac aif aiff au caf flac m4a mka mp3 oga ogg opus wav wv"
 AUDIO_SUFFIXES = frozenset("." + name for name in _SUFFIXES.split())
 DEFAULT_MAX_SECONDS = 3600.0
 
 _MAX_SAMPLES = 1 << 29  # of all channels together: 2 GiB
-# Playlists among FFmpeg's formats open further files and addresses, so no others than these.
-_FORMATS = "aac,aiff,au,caf,flac,matroska,mov,mp3,ogg,wav,wv"
-_FORMAT_NAMES = "WAV, FLAC, MP3, Ogg, M4A, AAC, AIFF, AU, CAF, Matroska and WavPack"
 _LOSSLESS = ("aiff", "au", "caf", "flac", "wav", "wv")  # their headers know the length
 
 
@@ -93,23 +90,16 @@ def iter_audio(
     Raises:
         MediaError: as `read_audio`, when the trouble is reached.
     """
-    name = source_name(source)
-    with _opened(source, name) as file:
-        try:
-            pieces = _decoded(file, name, max_seconds)
-            found, first = next(pieces)
-            sound: Iterable[np.ndarray] = itertools.chain([first], (piece for _, piece in pieces))
-            if mono:
-                sound = (piece.mean(axis=0, keepdims=True) for piece in sound)
-            if rate is not None:
-                sound = resampled(sound, found, rate)
-            for samples in _in_blocks(sound, block):
-                yield Audio(samples, rate or found)
-        except MediaError:
-            raise
-        except Exception as error:  # FFmpeg and its wrapper raise nearly everything on hostile bytes
-            reason = " ".join(str(error).split())[:120].rstrip(".") or type(error).__name__
-            raise MediaError(f"{name} can't be read, it is damaged or not supported ({reason}).") from error
+    with sound_stream(source) as (container, stream):
+        pieces = _decoded(container, stream, source_name(source), max_seconds)
+        found, first = next(pieces)
+        sound: Iterable[np.ndarray] = itertools.chain([first], (piece for _, piece in pieces))
+        if mono:
+            sound = (piece.mean(axis=0, keepdims=True) for piece in sound)
+        if rate is not None:
+            sound = resampled(sound, found, rate)
+        for samples in _in_blocks(sound, block):
+            yield Audio(samples, rate or found)
 
 
 def resample(audio: Audio, rate: int) -> Audio:
@@ -127,47 +117,38 @@ def resample(audio: Audio, rate: int) -> Audio:
     return Audio(np.concatenate(list(resampled([audio.samples], audio.rate, rate)), axis=1), rate)
 
 
-def _decoded(file: BinaryIO, name: str, max_seconds: float | None) -> Iterator[tuple[int, np.ndarray]]:
+def _decoded(container: Any, stream: Any, name: str, max_seconds: float | None) -> Iterator[tuple[int, np.ndarray]]:
     """The sampling rate and float32 [channels, n], frame by frame; none of them empty."""
-    av = library("av")
-    try:
-        container = av.open(file, options={"format_whitelist": _FORMATS}, metadata_errors="replace")
-    except av.error.FFmpegError as error:
-        raise MediaError(f"{name} is not sound in a format that can be read: {_FORMAT_NAMES}.") from error
-    with container:
-        stream = container.streams.best("audio")
-        if stream is None:
-            raise MediaError(f"{name} holds no sound.")
-        declared = None if stream.duration is None else stream.duration * stream.time_base
-        if declared is not None and max_seconds is not None and declared > max_seconds:
+    declared = declared_seconds(stream)
+    if declared is not None and max_seconds is not None and declared > max_seconds:
+        raise _too_long(name, max_seconds)
+    kind = container.format.name.partition(",")[0]
+    vorbis = kind == "ogg" and stream.codec_context.name == "vorbis" and declared is not None
+    if vorbis:  # FFmpeg cuts too much off the end of a file of one page
+        stream.codec_context.flags2 |= library("av").codec.context.Flags2.skip_manual
+    length, shape = 0, None
+    for frame in _frames(container, stream, vorbis):
+        rate = frame.sample_rate
+        if shape is None:
+            shape = (rate, frame.layout.nb_channels)
+            if not MIN_RATE <= rate <= MAX_RATE:
+                raise MediaError(f"{name} can't be read: {rate} Hz is not between {MIN_RATE} and {MAX_RATE}.")
+            end = None if declared is None else round(declared * rate)
+            cut = end if kind in ("mov", "wav") or vorbis else None
+        if shape != (rate, frame.layout.nb_channels):
+            raise MediaError(f"{name} can't be read: its sampling rate or channels change on the way.")
+        samples = _floats(frame)[:, : None if cut is None else cut - length]
+        length += samples.shape[1]
+        if max_seconds is not None and length > max_seconds * rate:
             raise _too_long(name, max_seconds)
-        kind = container.format.name.partition(",")[0]
-        vorbis = kind == "ogg" and stream.codec_context.name == "vorbis" and declared is not None
-        if vorbis:  # FFmpeg cuts too much off the end of a file of one page
-            stream.codec_context.flags2 |= av.codec.context.Flags2.skip_manual
-        length, shape = 0, None
-        for frame in _frames(container, stream, vorbis):
-            rate = frame.sample_rate
-            if shape is None:
-                shape = (rate, frame.layout.nb_channels)
-                if not MIN_RATE <= rate <= MAX_RATE:
-                    raise MediaError(f"{name} can't be read: {rate} Hz is not between {MIN_RATE} and {MAX_RATE}.")
-                end = None if declared is None else round(declared * rate)
-                cut = end if kind in ("mov", "wav") or vorbis else None
-            if shape != (rate, frame.layout.nb_channels):
-                raise MediaError(f"{name} can't be read: its sampling rate or channels change on the way.")
-            samples = _floats(frame)[:, : None if cut is None else cut - length]
-            length += samples.shape[1]
-            if max_seconds is not None and length > max_seconds * rate:
-                raise _too_long(name, max_seconds)
-            if not np.isfinite(samples).all():
-                raise MediaError(f"{name} can't be read: it holds samples that are not finite numbers.")
-            if samples.size:
-                yield rate, samples
-        if not length:
-            raise MediaError(f"{name} holds no sound.")
-        if kind in _LOSSLESS and end is not None and length < end:
-            raise MediaError(f"{name} is damaged or cut off: {length} of {end} samples can be read.")
+        if not np.isfinite(samples).all():
+            raise MediaError(f"{name} can't be read: it holds samples that are not finite numbers.")
+        if samples.size:
+            yield rate, samples
+    if not length:
+        raise MediaError(f"{name} holds no sound.")
+    if kind in _LOSSLESS and end is not None and length < end:
+        raise MediaError(f"{name} is damaged or cut off: {length} of {end} samples can be read.")
 
 
 def _frames(container: Any, stream: Any, vorbis: bool) -> Iterator[Any]:
@@ -207,20 +188,3 @@ def _in_blocks(pieces: Iterable[np.ndarray], block: int) -> Iterator[np.ndarray]
 
 def _too_long(name: str, max_seconds: float) -> MediaError:
     return MediaError(f"{name} can't be read: it is longer than the limit of {max_seconds:g} seconds.")
-
-
-@contextlib.contextmanager
-def _opened(source: str | Path | BinaryIO, name: str) -> Iterator[BinaryIO]:
-    """A seekable file; FFmpeg gets no names, which could be addresses of a network."""
-    with contextlib.ExitStack() as stack:
-        try:
-            if isinstance(source, str | Path):
-                if Path(source).is_dir():
-                    raise MediaError(f"{name} is a folder, not a sound.")
-                source = stack.enter_context(open(source, "rb"))
-            if not source.seekable():
-                raise MediaError(f"{name} can't be read: sound is not read from a pipe.")
-            source.seek(0)
-        except OSError as error:
-            raise MediaError(f"{name} can't be opened: {error.strerror or error}.") from error
-        yield source
