@@ -1,6 +1,7 @@
 """The three coders behind one interface: a prior walks its latents once, against any of them.
 
-`coder.code(values, mean, index) -> decoded` codes one group of conditionally independent Gaussian latents:
+`coder.code(values, mean, index) -> decoded` codes one group of conditionally independent Gaussian latents, and
+`coder.code_categories(values, logits) -> decoded` one of symbols with a probability each:
 
 - `Estimator` (float arithmetic): differentiable bits, noise for the rate and straight-through rounding for the result.
 - `SymbolEncoder` (exact arithmetic): pushes integer symbols with their table index.
@@ -17,6 +18,7 @@ from typing import Protocol
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -34,6 +36,12 @@ LATENT_UNIT = 2.0**LATENT_BITS
 
 class Coder(Protocol):
     def code(self, values: Tensor | None, mean: Tensor, index: Tensor) -> Tensor: ...
+
+
+class CategoryCoder(Protocol):
+    """values: int64 [.., n], symbols 0 to K - 1; logits: [.., n, K], to the base 2; -> the symbols."""
+
+    def code_categories(self, values: Tensor | None, logits: Tensor) -> Tensor: ...
 
 
 class _LowerBound(torch.autograd.Function):
@@ -80,6 +88,13 @@ class Estimator:
         rated = residual + torch.empty_like(residual).uniform_(-0.5, 0.5) if self.training else rounded
         self.bits = self.bits + gaussian_bits(rated, index).flatten(1).sum(1)
         return rounded + mean
+
+    def code_categories(self, values: Tensor | None, logits: Tensor) -> Tensor:
+        """values: [B, n]; logits: real numbers, [B, n, K]."""
+        assert values is not None
+        nats = F.cross_entropy(logits.flatten(0, 1) * math.log(2), values.flatten(), reduction="none")
+        self.bits = self.bits + nats.view(values.shape).sum(1) / math.log(2)
+        return values
 
 
 class SymbolEncoder:

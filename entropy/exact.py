@@ -42,13 +42,18 @@ ATTENTION_LIMIT = 2**21  # clamp of queries, keys and values: 2^15 weights * 2^2
 POSITION_LIMIT = 2**16  # positions that one attention may sum over
 EXACT_LIMIT = 2**53  # integers of float64
 
+TABLE_LIMIT = 2**15 - 1  # of int16: entries of a `Table` lie within +-8
+
 POSITIONS = 256  # values of the quality byte
+
+Kernel = int | tuple[int, int]  # odd sides of a convolution: both, or height and width
 
 
 class Arithmetic(Protocol):
     """What a prior needs from its number system."""
 
-    def conv(self, channels_in: int, channels_out: int, kernel: int = 1, groups: int = 1) -> nn.Module: ...
+    def conv(self, channels_in: int, channels_out: int, kernel: Kernel = 1, groups: int = 1) -> nn.Module: ...
+    def table(self, rows: int, channels: int) -> nn.Module: ...
     def steps(self, channels: int, bits: int, initial: Tensor | float, exponential: bool) -> nn.Module: ...
     def rescale(self, x: Tensor, bits: int, limit: int = ACTIVATION_LIMIT) -> Tensor: ...
     def whole(self, x: Tensor) -> Tensor: ...
@@ -64,8 +69,12 @@ class Arithmetic(Protocol):
 class Float:
     """Differentiable arithmetic for training; units are real numbers, so rescaling does nothing."""
 
-    def conv(self, channels_in: int, channels_out: int, kernel: int = 1, groups: int = 1) -> nn.Module:
-        return nn.Conv2d(channels_in, channels_out, kernel, padding=kernel // 2, groups=groups)
+    def conv(self, channels_in: int, channels_out: int, kernel: Kernel = 1, groups: int = 1) -> nn.Module:
+        h, w = _sides(kernel)
+        return nn.Conv2d(channels_in, channels_out, (h, w), padding=(h // 2, w // 2), groups=groups)
+
+    def table(self, rows: int, channels: int) -> nn.Module:
+        return Table(rows, channels)
 
     def steps(self, channels: int, bits: int, initial: Tensor | float, exponential: bool) -> nn.Module:
         return Steps(channels, initial, exponential)
@@ -101,8 +110,11 @@ class Float:
 class Exact:
     """Integers in float64. Every operation here is exact, so its result is the same on every machine."""
 
-    def conv(self, channels_in: int, channels_out: int, kernel: int = 1, groups: int = 1) -> nn.Module:
+    def conv(self, channels_in: int, channels_out: int, kernel: Kernel = 1, groups: int = 1) -> nn.Module:
         return ExactConv2d(channels_in, channels_out, kernel, groups)
+
+    def table(self, rows: int, channels: int) -> nn.Module:
+        return ExactTable(rows, channels)
 
     def steps(self, channels: int, bits: int, initial: Tensor | float, exponential: bool) -> nn.Module:
         return ExactSteps(channels, bits)
@@ -203,20 +215,60 @@ class ExactSteps(nn.Module):
         steps.knots.copy_(self.table[position].double() * 2.0**-self.bits)
 
 
+class Table(nn.Module):
+    """A trained vector for each of `rows` symbols.
+
+    forward: index, int64 of any shape -> [.., channels]; without an index all of them, [rows, channels].
+    """
+
+    def __init__(self, rows: int, channels: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(rows, channels))
+
+    def forward(self, index: Tensor | None = None) -> Tensor:
+        weight = self.weight.clamp(-TABLE_LIMIT * 2.0**-ACTIVATION_BITS, TABLE_LIMIT * 2.0**-ACTIVATION_BITS)
+        return weight if index is None else F.embedding(index, weight)
+
+
+class ExactTable(nn.Module):
+    """The same as integers of 2^-12, activations in float64. Buffer: weight int16 [rows, channels]."""
+
+    weight: Tensor
+
+    def __init__(self, rows: int, channels: int) -> None:
+        super().__init__()
+        self.register_buffer("weight", torch.zeros(rows, channels, dtype=torch.int16))
+
+    def forward(self, index: Tensor | None = None) -> Tensor:
+        return (self.weight if index is None else F.embedding(index, self.weight)).double()
+
+    def quantise(self, table: Table) -> None:
+        self.weight.copy_(torch.round(table().double() * 2**ACTIVATION_BITS))
+
+    def dequantise(self, table: Table) -> None:
+        table.weight.copy_(self.weight.double() * 2.0**-ACTIVATION_BITS)
+
+    def bound(self) -> int:
+        """The largest |sum| of a product of a row with activations."""
+        return int(self.weight.long().abs().sum(1).max()) * ACTIVATION_LIMIT
+
+
 class ExactConv2d(nn.Module):
     """Convolution of stride 1 on integer activations, rescaled to activation units with round-half-up.
 
-    groups is 1 or the number of channels (depth-wise). Buffers: weight int32 [out, in/groups, k, k] in 2^-14,
+    groups is 1 or the number of channels (depth-wise). Buffers: weight int32 [out, in/groups, h, w] in 2^-14,
     bias int64 [out] in 2^-26.
     """
 
     weight: Tensor
     bias: Tensor
 
-    def __init__(self, channels_in: int, channels_out: int, kernel: int, groups: int) -> None:
+    def __init__(self, channels_in: int, channels_out: int, kernel: Kernel, groups: int) -> None:
         super().__init__()
         self.groups = groups
-        shape = (channels_out, channels_in // groups, kernel, kernel)
+        h, w = _sides(kernel)
+        self.padding = (h // 2, w // 2)
+        shape = (channels_out, channels_in // groups, h, w)
         self.register_buffer("weight", torch.zeros(shape, dtype=torch.int32))
         self.register_buffer("bias", torch.zeros(channels_out, dtype=torch.int64))
         self._double: tuple[Tensor, Tensor] | None = None
@@ -230,7 +282,7 @@ class ExactConv2d(nn.Module):
         else:
             # cuDNN may choose Winograd or FFT, whose intermediate results are no integers
             with torch.backends.cudnn.flags(enabled=False) if x.is_cuda else nullcontext():
-                acc = F.conv2d(x, weight, bias, padding=weight.shape[-1] // 2)
+                acc = F.conv2d(x, weight, bias, padding=self.padding)
         return acc.mul_(2.0**-WEIGHT_BITS).floor_().clamp_(-ACTIVATION_LIMIT, ACTIVATION_LIMIT)
 
     def quantise(self, conv: nn.Conv2d) -> None:
@@ -250,26 +302,31 @@ class ExactConv2d(nn.Module):
         return int((weight * ACTIVATION_LIMIT + self.bias.abs()).max()) + 2 ** (WEIGHT_BITS - 1)
 
 
+def _sides(kernel: Kernel) -> tuple[int, int]:
+    return (kernel, kernel) if isinstance(kernel, int) else kernel
+
+
 def _depthwise(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     """Depth-wise convolution of float64, tap by tap: torch's own works channel by channel, several times slower."""
-    k, (h, w) = weight.shape[-1], x.shape[-2:]
-    padded = F.pad(x, (k // 2,) * 4)
+    (rows, columns), (h, w) = weight.shape[-2:], x.shape[-2:]
+    padded = F.pad(x, (columns // 2, columns // 2, rows // 2, rows // 2))
     acc = bias[:, None, None].expand_as(x).clone()
-    for row in range(k):
-        for column in range(k):
+    for row in range(rows):
+        for column in range(columns):
             acc.addcmul_(padded[:, :, row : row + h, column : column + w], weight[:, :, row, column, None])
     return acc
 
 
 @torch.no_grad()
-def quantise(trained: nn.Module, exact: nn.Module, positions: Tensor) -> None:
+def quantise(trained: nn.Module, exact: nn.Module, positions: Tensor | None = None) -> None:
     """Fill the exact network from its float twin, module by module of the same name, and prove its bounds.
 
-    `positions` (float [256] in [0, 1]) places the values of the quality byte on the trained quality range.
+    `positions` (float [256] in [0, 1]) places the values of the quality byte on the trained quality range, in networks
+    that have quality steps.
     """
     source = dict(trained.named_modules())
     for name, module in exact.named_modules():
-        if isinstance(module, ExactConv2d | ExactSteps):
+        if isinstance(module, ExactConv2d | ExactSteps | ExactTable):
             args = (positions,) if isinstance(module, ExactSteps) else ()
             module.quantise(source[name], *args)  # type: ignore[arg-type]
     prove_bounds(exact)
@@ -282,7 +339,7 @@ def dequantise(exact: nn.Module, twin: nn.Module, position: int) -> None:
     """
     target = dict(twin.named_modules())
     for name, module in exact.named_modules():
-        if isinstance(module, ExactConv2d | ExactSteps):
+        if isinstance(module, ExactConv2d | ExactSteps | ExactTable):
             args = (position,) if isinstance(module, ExactSteps) else ()
             module.dequantise(target[name], *args)  # type: ignore[arg-type]
 
@@ -290,7 +347,7 @@ def dequantise(exact: nn.Module, twin: nn.Module, position: int) -> None:
 def prove_bounds(network: nn.Module) -> None:
     """Raise ArithmeticError unless every sum in the network stays an exact integer of float64 for every input."""
     for name, module in network.named_modules():
-        if isinstance(module, ExactConv2d) and module.bound() > EXACT_LIMIT:
+        if isinstance(module, ExactConv2d | ExactTable) and module.bound() > EXACT_LIMIT:
             raise ArithmeticError(f"{name}: a sum can reach {module.bound()}, above 2^53")
         # a step table multiplies activations (2^24) or latents (2^20): either product must stay exact
         if isinstance(module, ExactSteps) and int(module.table.abs().max()) * ACTIVATION_LIMIT > EXACT_LIMIT // 2:
