@@ -20,7 +20,10 @@ _PAGES = ["-page_duration", "5000000"]  # Ogg pages of up to 5 seconds cost less
 
 @dataclass(frozen=True)
 class Sound:
-    """form, demuxer: ffmpeg's names of the container; delay: samples that the encoder adds and no container tells."""
+    """form, demuxer: ffmpeg's names of the container; delay: samples that the encoder adds and no container tells.
+
+    lowest: kbit/s that it has at 32 kHz and more; with fewer, such sound is coded at 16 kHz.
+    """
 
     name: str
     encoder: str
@@ -31,6 +34,7 @@ class Sound:
     options: Sequence[str]
     about: str
     delay: int = 0
+    lowest: float = 0
 
     def codec(self) -> Codec:
         """Raises Unavailable."""
@@ -41,6 +45,7 @@ class Sound:
         """kilobits: per second, of all channels."""
         source = ["-f", "f32le", "-ar", str(audio.rate), "-ac", str(len(audio.samples)), "-i", "pipe:0"]
         options = ["-c:a", self.encoder, "-b:a", f"{kilobits:g}k", *self.options]
+        options += ["-ar", "16000"] if kilobits < self.lowest and audio.rate >= 32000 else []
         plain = ["-map_metadata", "-1", "-fflags", "+bitexact", "-flags:a", "+bitexact", "-f", self.form]
         # a file and not a pipe: the header of an MP3, which tells its delay and length, is written last
         with tempfile.TemporaryDirectory() as folder:
@@ -70,6 +75,16 @@ _SOUNDS = (
         "ffmpeg, libopus; application audio, VBR, complexity 10, frames of 20 ms, Ogg",
     ),
     Sound(
+        "opus-voip",
+        "libopus",
+        "ogg",
+        "ogg",
+        ".opus",
+        (6, 8, 12, 16, 24, 32, 48),
+        ("-application", "voip", "-vbr", "on", "-compression_level", "10", *_PAGES),
+        "ffmpeg, libopus; application voip, for speech, else as opus",
+    ),
+    Sound(
         "mp3",
         "libmp3lame",
         "mp3",
@@ -77,7 +92,8 @@ _SOUNDS = (
         ".mp3",
         (8, 16, 24, 32, 48, 64, 96),
         ("-compression_level", "0", "-id3v2_version", "0", "-write_xing", "1"),
-        "ffmpeg, LAME; CBR, quality 0 (the slowest), with the Xing/LAME header and no ID3",
+        "ffmpeg, LAME; CBR, quality 0 (the slowest), with the Xing/LAME header and no ID3; 16 kHz below 32 kbit/s",
+        lowest=32,
     ),
     Sound(
         "aac",

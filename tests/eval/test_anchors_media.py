@@ -51,6 +51,14 @@ def test_sound(name: str) -> None:
     assert 10 * np.log10(np.sum(original.samples**2) / np.sum(error**2)) > 10
 
 
+def test_the_lowest_rates_of_mp3_are_true_at_48_khz() -> None:
+    codec = available("mp3")
+    wave = np.repeat(sound(8).samples, 2, axis=1)
+    for kilobits in (8, 16, 32):
+        data = codec.encode(Audio(wave, 48_000), kilobits)
+        assert 8 * len(data) / (wave.shape[1] / 48) == pytest.approx(kilobits, rel=0.1)
+
+
 @pytest.mark.parametrize("name", audio.CODECS)
 def test_one_sample_and_stereo(name: str) -> None:
     codec = available(name)
