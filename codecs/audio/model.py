@@ -13,12 +13,15 @@ from __future__ import annotations
 
 import importlib
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import torch.nn.functional as F
+from kodek.entropy.exact import Float
 from torch import Tensor, nn
 
+from .prior import Prior, PriorConfig
 from .quantisers import ResidualQuantiser, ScalarQuantiser
 
 
@@ -27,7 +30,7 @@ class Config:
     """rate: samples a second. hop: samples a frame. kernel: frames of a block's convolution.
 
     transform: the network between samples and latents. quantiser: see quantisers.py. stages: of the quantiser, with
-    `codes` codes each.
+    `codes` codes each. prior: settings of `PriorConfig`, but for these two.
     """
 
     transform: Literal["spectral", "waveform"] = "spectral"
@@ -39,9 +42,10 @@ class Config:
     analysis_blocks: int = 6
     synthesis_blocks: int = 8
     kernel: int = 5
-    expansion: int = 3
+    expansion: int = 2
     stages: int = 48
     codes: int = 1024
+    prior: Mapping[str, int] = field(default_factory=dict)
 
 
 class AudioModel(nn.Module):
@@ -50,10 +54,8 @@ class AudioModel(nn.Module):
     def __init__(self, config: Config | None = None) -> None:
         super().__init__()
         self.config = c = config or Config()
-        transform = importlib.import_module(f"{__package__}.{c.transform}")
-        self.analysis: Any = transform.Analysis(c)
-        self.quantiser: Any = ScalarQuantiser(c) if c.quantiser == "fsq" else ResidualQuantiser(c)
-        self.synthesis: Any = transform.Synthesis(c)
+        self.analysis, self.quantiser, self.synthesis = networks(c)
+        self.prior = Prior(prior_config(c), Float())
 
     def forward(self, x: Tensor, stages: Tensor) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
         """x [B, n] in [-1, 1], n a multiple of the hop; stages [B], int: those each sample may use, 0: unquantised.
@@ -64,6 +66,17 @@ class AudioModel(nn.Module):
         z = self.analysis(F.pad(x, (0, hop)))
         z_hat, codes, losses = self.quantiser(z, stages)
         return self.synthesis(z_hat)[:, hop:], codes, losses
+
+
+def networks(c: Config) -> tuple[Any, Any, Any]:
+    """The analysis, the quantiser and the synthesis."""
+    transform = importlib.import_module(f"{__package__}.{c.transform}")
+    quantiser = ScalarQuantiser(c) if c.quantiser == "fsq" else ResidualQuantiser(c)
+    return transform.Analysis(c), quantiser, transform.Synthesis(c)
+
+
+def prior_config(c: Config) -> PriorConfig:
+    return PriorConfig(stages=c.stages, codes=c.codes, **c.prior)
 
 
 def frames(samples: int, hop: int) -> int:

@@ -15,12 +15,14 @@ for, and replaced where they stand for few (Mimi, Defossez et al. 2024).
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from ..weights import group, half
 
 if TYPE_CHECKING:
     from .model import Config
@@ -92,6 +94,16 @@ class Codebook(nn.Module):
         self.usage.copy_(torch.where(rare, mean, self.usage))
         self.total.copy_(torch.where(rare[:, None], again * mean, self.total))
 
+    def tensors(self) -> dict[str, Tensor]:
+        """The vectors in 8 bits: what that rounds away, the next stage sees."""
+        scale = self.vectors.abs().max().clamp(min=1e-9) / 127
+        return {"vectors": (self.vectors / scale).round().to(torch.int8), "scale": scale}
+
+    def load(self, tensors: Mapping[str, Tensor]) -> None:
+        """The inverse of `tensors`."""
+        self.total.copy_(tensors["vectors"].float() * tensors["scale"])
+        self.usage.fill_(1)
+
 
 class ResidualQuantiser(nn.Module):
     """z [B, T, latent] <-> codes [B, stages, T]."""
@@ -155,6 +167,16 @@ class ResidualQuantiser(nn.Module):
             chosen = book.start(residual[:, part])  # type: ignore[operator]
             residual[:, part] -= F.embedding(chosen, book.vectors)
 
+    def tensors(self) -> dict[str, Tensor]:
+        """What a weights file holds."""
+        books = {f"books.{number}.": book.tensors() for number, book in enumerate(self.books)}  # type: ignore[operator]
+        return {f"{prefix}{key}": value for prefix, book in books.items() for key, value in book.items()}
+
+    def load(self, tensors: Mapping[str, Tensor]) -> None:
+        """The inverse of `tensors`."""
+        for number, book in enumerate(self.books):
+            book.load(group(tensors, f"books.{number}."))  # type: ignore[operator]
+
 
 def parts(c: Config) -> Iterator[slice]:
     """The channels of each stage."""
@@ -201,6 +223,12 @@ class ScalarQuantiser(nn.Module):
 
     def start(self, z: Tensor) -> None:
         """Nothing needs a start."""
+
+    def tensors(self) -> dict[str, Tensor]:
+        return half(self, "")
+
+    def load(self, tensors: Mapping[str, Tensor]) -> None:
+        self.load_state_dict(dict(tensors))
 
     def _digits(self, z: Tensor) -> Tensor:
         """-> [B, T, stages, digits], real numbers from 0 to levels - 1."""
