@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .errors import UnknownModelError, VersionError
+from .errors import FormatError, UnknownModelError, VersionError
+from .header import NOUNS, Header, Kind
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -50,6 +51,11 @@ class ModelEntry:
         return self.path.with_name(CARD)
 
     @property
+    def kind(self) -> Kind:
+        """The media that it codes, which the codec's name begins with."""
+        return "audio" if self.codec.startswith("audio-") else "image"
+
+    @property
     def single_rate(self) -> bool:
         """Whether every quality gives the same file, as of models imported from other toolkits."""
         return self.metadata.get("rates") == "1"
@@ -73,7 +79,7 @@ def newest(codec: str) -> ModelEntry:
 
 
 def by_generation(generation: bytes) -> ModelEntry:
-    """The model that decodes a file. Raises UnknownModelError."""
+    """The model of that generation. Raises UnknownModelError."""
     for entry in _entries(_folders()):
         if entry.generation == generation:
             return entry
@@ -81,6 +87,14 @@ def by_generation(generation: bytes) -> ModelEntry:
         f"The weights of generation {generation.hex()} are not on this machine; "
         f"put their folder into {_data_folder()} or name it in KODEK_MODELS."
     )
+
+
+def weights_of(header: Header) -> ModelEntry:
+    """The model that decodes what the header says. Raises UnknownModelError, FormatError for one of other media."""
+    entry = by_generation(header.generation)
+    if not entry.codec.startswith(f"{header.kind}-"):
+        raise FormatError(f"Malformed header: it says {NOUNS[header.kind]}, but its weights are of {entry.codec}.")
+    return entry
 
 
 def find(name_or_path: str | os.PathLike[str]) -> ModelEntry:

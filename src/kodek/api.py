@@ -1,4 +1,4 @@
-"""The Python face: pictures of any kind <-> the bytes of a .kdk file."""
+"""The Python face for pictures: pictures of any kind <-> the bytes of a .kdk file; and models by name or path."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 
 from kodek.codecs import zoo
 from kodek.codecs.container import Bytes, Limits
+from kodek.codecs.errors import UnsupportedError
+from kodek.codecs.header import Kind
 from kodek.codecs.image.area import Region
 from kodek.datasets import Picture
 
@@ -18,12 +20,14 @@ if TYPE_CHECKING:
     import torch
     from PIL import Image
 
+    from kodek.codecs.audio.codec import AudioCodec
     from kodek.codecs.image.codec import ImageCodec
     from kodek.codecs.image.file import Progress
     from kodek.codecs.image.target import Target
     from kodek.codecs.target import Found
 
-IMAGE_CODEC = "image-hyperprior"
+DEFAULT_CODECS: dict[Kind, str] = {"image": "image-hyperprior", "audio": "audio-rvq"}
+_CODED = {"image": "pictures", "audio": "sound"}
 
 
 def encode(
@@ -67,7 +71,7 @@ def encode(
         raise ValueError("Give a quality or a target, not both.")
     if effort not in range(4):
         raise ValueError("effort must lie between 0 and 3.")
-    codec = load(model, device) if model is None or isinstance(model, str | Path) else model
+    codec = load_for("image", model, device)
     picture = arrays.to_picture(image)
     if target is not None:
         return encode_to_target(picture, target, codec, effort).data
@@ -127,13 +131,45 @@ def open(path: str | os.PathLike[str]) -> Image.Image:
     return decode(Path(path).read_bytes())
 
 
-def load(model: str | Path | None = None, device: str = "cpu") -> ImageCodec:
-    """The codec with the weights of that name or path, or with the newest; asked again, the same object.
+def load(model: str | Path | None = None, device: str = "cpu") -> ImageCodec | AudioCodec:
+    """The codec with the weights of that name or path, or with the newest of pictures; asked again, the same object.
 
     Raises:
         CodecError: there are no such weights.
     """
-    entry = zoo.newest(IMAGE_CODEC) if model is None else zoo.find(str(model))
+    kind = "image" if model is None else zoo.find(str(model)).kind
+    return load_for(kind, model, device)
+
+
+def find_model(kind: Kind, model: str | Path | None = None) -> zoo.ModelEntry:
+    """The model of that name or path, or the newest that codes this kind of media.
+
+    Raises:
+        CodecError: there is none, or it codes something else.
+    """
+    if model is None:
+        return zoo.newest(DEFAULT_CODECS[kind])
+    entry = zoo.find(str(model))
+    if entry.kind != kind:
+        raise UnsupportedError(f"The model {entry.name} codes {_CODED[entry.kind]}, not {_CODED[kind]}.")
+    return entry
+
+
+@overload
+def load_for(kind: Literal["image"], model: str | Path | ImageCodec | None, device: str) -> ImageCodec: ...
+@overload
+def load_for(kind: Literal["audio"], model: str | Path | AudioCodec | None, device: str) -> AudioCodec: ...
+@overload
+def load_for(kind: Kind, model: str | Path | None, device: str) -> ImageCodec | AudioCodec: ...
+def load_for(kind: Kind, model: Any, device: str) -> Any:
+    """The codec with the weights that `find_model` finds; a codec is returned as it is."""
+    if model is not None and not isinstance(model, str | Path):
+        return model
+    entry = find_model(kind, model)
+    if kind == "audio":
+        from kodek.codecs.audio.file import load_codec as load_audio
+
+        return load_audio(str(entry.path), device)
     from kodek.codecs.image.file import load_codec
 
     return load_codec(str(entry.path), device)

@@ -1,4 +1,4 @@
-"""Pillow images, numpy arrays and tensors <-> `Picture`."""
+"""Pillow images, numpy arrays and tensors <-> `Picture`; arrays and tensors to samples of sound."""
 
 import sys
 from typing import TYPE_CHECKING, Any
@@ -74,6 +74,28 @@ def to_tensor(picture: Picture) -> "torch.Tensor":
     samples = to_numpy(picture)
     planes = torch.from_numpy(samples.transpose(2, 0, 1).astype(np.float32))
     return planes / float(np.iinfo(samples.dtype).max)
+
+
+def to_samples(sound: Any) -> np.ndarray:
+    """A floating-point array or tensor [channels, n], or [n] of one channel, as float32 [channels, n].
+
+    Raises:
+        TypeError: another type, or another dtype.
+        ValueError: another shape, or a value that is no finite number.
+    """
+    torch = sys.modules.get("torch")
+    if torch is not None and isinstance(sound, torch.Tensor):
+        sound = sound.detach().cpu()
+        sound = sound.float().numpy() if sound.is_floating_point() else sound.numpy()
+    if not isinstance(sound, np.ndarray):
+        raise TypeError(f"Sound is a numpy array or a torch tensor, not {type(sound).__name__}.")
+    if sound.dtype.kind != "f":
+        raise TypeError(f"Samples of sound are floating point, full scale is -1 to 1, not {sound.dtype}.")
+    if sound.ndim not in (1, 2):
+        raise ValueError(f"Sound is [channels, samples] or [samples], not {sound.shape}.")
+    if not np.isfinite(sound).all():
+        raise ValueError("The samples of sound are finite numbers.")
+    return np.atleast_2d(sound).astype(np.float32)
 
 
 def _from_pil(image: Image.Image) -> Picture:
