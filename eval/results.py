@@ -23,6 +23,7 @@ from .rows import Row, key, read_rows
 from .sample import Media
 
 ROWS, TIMINGS, RUN, STREAMS = "rows.jsonl", "timings.jsonl", "run.json", "streams"
+WORST = 10  # one file in so many is of the worst tenth
 RATE_UNITS = {Media.IMAGE: "bpp", Media.AUDIO: "kbit/s", Media.VIDEO: "kbit/s"}
 
 
@@ -153,6 +154,14 @@ class Results:
         files, points = self._common(measure)
         found = points.get((codec, setting), {})
         return [found[file]["measures"][measure] for file in files] if found else []
+
+    def worst(self, codec: str, setting: float, measure: str) -> float:
+        """As a point of `curve`, over the worst tenth of the files, rounded up; nan where the setting is left out."""
+        values = self.values(codec, setting, measure)
+        count, meaning = -(-len(values) // WORST), self._measure(measure)
+        ordered = sorted((value for value in values if np.isfinite(pool([value]))), key=lambda value: pool([value]))
+        chosen = ordered[:count] if meaning.higher else ordered[-count:]
+        return scale(meaning) * pool(chosen) if chosen else float("nan")
 
     def level(self, measure: str) -> float | None:
         """What the originals reach, where the measure is a task."""

@@ -12,7 +12,7 @@ from typing import Any
 from ..comparison import Comparison
 from ..results import Results
 from .folder import MARKER
-from .tables import Found, default_anchor, main_codec, main_measure, speed_table, task_tables
+from .tables import Found, default_anchor, main_codec, main_measure, overview, speed_table, value_tables
 from .words import conventions, difference, measured, plural, signed, span, versions
 
 SCRIPTS = ("plotly.min.js", "page.js", "charts.js", "bd.js", "viewer.js", "compare.js", "listen.js")
@@ -51,7 +51,8 @@ def render(
         "problems": problems,
         "curves": "curves" in groups,
         "bd": any(entry["group"] == "curves" for entry in data["bd"]),
-        "tasks": task_tables(results, _judges(meters)),
+        "overview": overview(results),
+        **value_tables(results, _judges(meters)),
         "task_bd": any(entry["group"] == "tasks" for entry in data["bd"]),
         "speed": speed_table(results),
         "pictures": data.get("pictures"),

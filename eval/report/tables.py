@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from ..bootstrap import pooled_interval
 from ..comparison import Comparison, compare
 from ..errors import EvalError
 from ..measures import Measure
-from ..results import Results, scale
+from ..results import WORST, Results, scale
 from .words import number, plural, span
 
 ANCHORS = ("jpeg", "x264", "opus", "mp3")  # whom the field compares with first
@@ -101,37 +101,72 @@ def _numbers(result: Comparison) -> dict[str, Any]:
     }
 
 
-def task_tables(results: Results, judges: dict[str, str]) -> list[dict[str, Any]]:
-    """Codec by rate -> task value and its interval."""
-    return [_task_table(results, measure, judges.get(measure.name, "")) for measure in results.tasks]
+def overview(results: Results) -> dict[str, Any]:
+    """Codec by rate -> all measures."""
+    levels = {measure.name: results.level(measure.name) for measure in results.measures}
+    groups = []
+    if any(level is not None for level in levels.values()):
+        cells = [_cell(levels[measure.name], measure) for measure in results.measures]
+        groups.append({"codec": "original", "rows": [{"setting": "-", "rate": "-", "cells": cells}]})
+    for codec in results.codecs:
+        curves = {measure: results.curve(codec, measure.name) for measure in results.measures}
+        rates = {point.setting: point.rate for curve in curves.values() for point in curve}
+        rows = []
+        for setting, rate in sorted(rates.items(), key=lambda item: item[1]):
+            points = ([p.value for p in curve if p.setting == setting] for curve in curves.values())
+            cells = [_cell(value[0] if value else None, m) for m, value in zip(curves, points, strict=True)]
+            rows.append({"setting": f"{setting:g}", "rate": _rate(rate, results), "cells": cells})
+        groups.append({"codec": codec, "rows": rows})
+    return {"measures": [_heading(measure) for measure in results.measures], "groups": groups}
 
 
-def _task_table(results: Results, measure: Measure, judge: str) -> dict[str, Any]:
+def value_tables(results: Results, judges: Mapping[str, str]) -> dict[str, list[dict[str, Any]]]:
+    """Of "metrics" and "tasks", a table each: codec by rate -> value, its interval, and that of the worst files."""
+    tables: dict[str, list[dict[str, Any]]] = {"metrics": [], "tasks": []}
+    for measure in results.measures:
+        kind = "tasks" if measure in results.tasks else "metrics"
+        tables[kind].append(_value_table(results, measure, judges.get(measure.name, "")))
+    return tables
+
+
+def _value_table(results: Results, measure: Measure, judge: str) -> dict[str, Any]:
     level = results.level(measure.name)
     groups = []
     for codec in results.codecs:
         rows = [
             {
                 "setting": f"{point.setting:g}",
-                "rate": f"{point.rate:.3f}" if results.rate_unit == "bpp" else f"{point.rate:.2f}",
+                "rate": _rate(point.rate, results),
                 "value": number(point.value, measure),
                 "interval": _interval(results.values(codec, point.setting, measure.name), measure),
+                "worst": number(results.worst(codec, point.setting, measure.name), measure),
             }
             for point in results.curve(codec, measure.name)
         ]
         if rows:
             groups.append({"codec": codec, "rows": rows})
     best = "more is better" if measure.higher else "less is better"
-    files = plural(len(results.files_of(measure.name)), "file")
+    count = len(results.files_of(measure.name))
     original = f" The uncompressed originals reach {number(level, measure)}." if level is not None else ""
-    column = measure.title
     return {
-        "title": column,
-        "column": column,
+        "title": measure.title,
         "judge": judge,
         "groups": groups,
-        "caption": f"{files}; {best}.{original}",
+        "worst": f"Worst {-(-count // WORST)} of {count}",
+        "caption": f"{plural(count, 'file')}; {best}.{original}",
     }
+
+
+def _heading(measure: Measure) -> str:
+    return f"{measure.title} {'↑' if measure.higher else '↓'}"
+
+
+def _cell(value: float | None, measure: Measure) -> str:
+    return "-" if value is None else number(value, measure)
+
+
+def _rate(rate: float, results: Results) -> str:
+    return f"{rate:.3f}" if results.rate_unit == "bpp" else f"{rate:.2f}"
 
 
 def _interval(values: Sequence[Any], measure: Measure) -> str:

@@ -142,6 +142,18 @@ def test_what_the_folder_holds(tmp_path: Path) -> None:
             assert version["measures"][0] == [next(m.title for m in results.measures), f"{shown:.2f} dB"]
 
 
+def test_every_measure_has_a_table_with_its_worst_files(tmp_path: Path) -> None:
+    results = Results.load([evaluation(tmp_path)])
+    build(results, tmp_path / "report", files=0)
+    text = Page((tmp_path / "report" / "index.html").read_text("utf-8")).text
+    for measure in results.measures:
+        assert f"{measure.title}, every codec and rate" in text and f"{measure.title} ↑" in text
+    worst = results.worst("webp", 30, "psnr")
+    assert worst == pytest.approx(min(results.values("webp", 30, "psnr")))
+    assert "Worst 1 of 2" in text and f"{worst:.2f} dB" in text
+    assert "All measures" in text and f"{results.level('imagenet_top1'):.1f} %" in text
+
+
 def test_bd_rates_are_those_of_the_comparison(tmp_path: Path) -> None:
     from kodek.eval.comparison import compare
 

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from kodek.eval.errors import EvalError
 from kodek.eval.results import Results, pool
@@ -44,6 +45,14 @@ def test_pairs_are_pooled_and_in_percent() -> None:
     assert [m.name for m in results.tasks] == ["ocr_cer"] and [m.name for m in results.measures] == ["psnr", "ocr_cer"]
     assert results.values("x", 1, "ocr_cer") == [[3, 10], [0, 30]]
     assert pool([1.0, 2.0, 6.0]) == 3.0
+
+
+def test_the_worst_tenth_rounded_up() -> None:
+    many = [row("x", 1, f"{i}", 10, psnr=30.0 + i, ocr_cer=[i, 10]) for i in range(11)]
+    results = Results(many)
+    assert results.worst("x", 1, "psnr") == pytest.approx(30.5)
+    assert results.worst("x", 1, "ocr_cer") == pytest.approx(95.0)
+    assert np.isnan(results.worst("x", 2, "psnr"))
 
 
 def test_every_codec_is_averaged_over_the_same_files() -> None:
