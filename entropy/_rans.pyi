@@ -96,6 +96,11 @@ class Encoder:
         context: NDArray[np.uint16] | None = None,
     ) -> None:
         """Code symbols [n] with the model's counts, which learn from them; context [n] or all zero."""
+    def push_weighted(self, symbols: NDArray[np.int16], weights: NDArray[np.uint32]) -> None:
+        """Code symbols [n], 0 to K - 1, each as likely as its weight among its row of weights [n, K].
+
+        K is at most 4096. Every symbol keeps a slot; a row must not be all zero. weights: C-contiguous.
+        """
     def finish(self) -> bytes:
         """The payload. The encoder is empty afterwards."""
 
@@ -113,6 +118,8 @@ class Decoder:
     def pop_adaptive(
         self, n: int, model: AdaptiveModel, context: NDArray[np.uint16] | None = None
     ) -> NDArray[np.int16]: ...
+    def pop_weighted(self, weights: NDArray[np.uint32]) -> NDArray[np.int16]:
+        """The next symbols, one for each row of weights [n, K], as of `push_weighted`."""
     def peek(self, bits: int) -> int:
         """The slot (0 to 2^bits - 1) of the next symbol, for models outside: find its interval, then `advance`."""
     def advance(self, start: int, freq: int, bits: int) -> None:

@@ -1,4 +1,4 @@
-"""The three coders behind one interface: a prior walks its latents once, against any of them.
+"""The coders behind one interface: a prior walks its latents once, against any of them.
 
 `coder.code(values, mean, index) -> decoded` codes one group of conditionally independent Gaussian latents, and
 `coder.code_categories(values, logits) -> decoded` one of symbols with a probability each:
@@ -6,6 +6,8 @@
 - `Estimator` (float arithmetic): differentiable bits, noise for the rate and straight-through rounding for the result.
 - `SymbolEncoder` (exact arithmetic): pushes integer symbols with their table index.
 - `SymbolDecoder` (exact arithmetic): pops them; `values` is None.
+
+A `Recorder` (exact arithmetic) only notes what categories would cost.
 
 Tables are log-spaced in scale, so the logarithm of a scale *is* (up to a rounding) its table index, and a gain on the
 latents is a number added to that index.
@@ -22,8 +24,8 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ._rans import Decoder, Encoder, Tables, symbol_hash
-from .exact import LATENT_BITS
+from ._rans import PROFILES, Decoder, Encoder, Tables, symbol_hash
+from .exact import LATENT_BITS, Exact
 
 SCALE_MIN = 0.11
 SCALES_PER_OCTAVE = 12
@@ -39,7 +41,7 @@ class Coder(Protocol):
 
 
 class CategoryCoder(Protocol):
-    """values: int64 [.., n], symbols 0 to K - 1; logits: [.., n, K], to the base 2; -> the symbols."""
+    """values: int64 [B, n], symbols 0 to K - 1; logits: [B, n, K], to the base 2; -> the symbols."""
 
     def code_categories(self, values: Tensor | None, logits: Tensor) -> Tensor: ...
 
@@ -90,10 +92,26 @@ class Estimator:
         return rounded + mean
 
     def code_categories(self, values: Tensor | None, logits: Tensor) -> Tensor:
-        """values: [B, n]; logits: real numbers, [B, n, K]."""
         assert values is not None
         nats = F.cross_entropy(logits.flatten(0, 1) * math.log(2), values.flatten(), reduction="none")
         self.bits = self.bits + nats.view(values.shape).sum(1) / math.log(2)
+        return values
+
+
+class Recorder:
+    """The ideal length of categories under exact arithmetic: `bits` has a float64 [B] for each group, in order."""
+
+    def __init__(self, precision: int = PROFILES[0].interval_bits) -> None:
+        self.precision = precision
+        self.bits: list[NDArray[np.float64]] = []
+
+    def code_categories(self, values: Tensor | None, logits: Tensor) -> Tensor:
+        assert values is not None
+        weights = category_weights(logits)
+        symbols = values.cpu().numpy()
+        slots = 2**self.precision - weights.shape[1]  # besides one for each symbol
+        share = np.take_along_axis(weights, symbols.reshape(-1, 1), 1)[:, 0] / weights.sum(1, dtype=np.uint64)
+        self.bits.append((self.precision - np.log2(share * slots + 1)).reshape(symbols.shape).sum(1))
         return values
 
 
@@ -104,21 +122,28 @@ class SymbolEncoder:
     The result is rebuilt from the symbol that was coded, clamped to int16, exactly as the decoder will.
     """
 
-    def __init__(self, tables: Tables, profile: int, running: int = 0, bits: int = LATENT_BITS) -> None:
-        """running: the symbol hash so far, which `hash` continues."""
+    def __init__(self, tables: Tables | None, profile: int, running: int = 0, bits: int = LATENT_BITS) -> None:
+        """tables: None if only categories are coded; running: the symbol hash so far, which `hash` continues."""
         self._encoder = Encoder(profile)
         self._tables = tables
         self._unit = 2.0**bits
         self.hash = running
 
     def code(self, values: Tensor | None, mean: Tensor, index: Tensor) -> Tensor:
-        assert values is not None
+        assert values is not None and self._tables is not None
         symbol = torch.round(values - mean.to(values.dtype) / self._unit)
         symbol = symbol.clamp(-SYMBOL_LIMIT, SYMBOL_LIMIT).to(torch.int16)
         symbols = symbol.cpu().numpy().ravel()
         self._encoder.push(symbols, table_numbers(index, self._tables), self._tables)
         self.hash = symbol_hash(symbols, self.hash)
         return symbol.double() * self._unit + mean
+
+    def code_categories(self, values: Tensor | None, logits: Tensor) -> Tensor:
+        assert values is not None
+        symbols = values.to(torch.int16).cpu().numpy().ravel()
+        self._encoder.push_weighted(symbols, category_weights(logits))
+        self.hash = symbol_hash(symbols, self.hash)
+        return values
 
     def finish(self) -> bytes:
         return self._encoder.finish()
@@ -127,22 +152,35 @@ class SymbolEncoder:
 class SymbolDecoder:
     """Pops what `SymbolEncoder` pushed. Raises StreamError on damage, at the latest in `finish`."""
 
-    def __init__(self, payload: bytes, tables: Tables, profile: int, running: int = 0, bits: int = LATENT_BITS) -> None:
-        """running: the symbol hash so far, which `hash` continues; bits: of the means, as of `SymbolEncoder`."""
+    def __init__(
+        self, payload: bytes, tables: Tables | None, profile: int, running: int = 0, bits: int = LATENT_BITS
+    ) -> None:
+        """tables, running, bits (of the means): as of `SymbolEncoder`."""
         self._decoder = Decoder(payload, profile)
         self._tables = tables
         self._unit = 2.0**bits
         self.hash = running
 
     def code(self, values: Tensor | None, mean: Tensor, index: Tensor) -> Tensor:
-        assert values is None
+        assert values is None and self._tables is not None
         symbols = self._decoder.pop(table_numbers(index, self._tables), self._tables)
         self.hash = symbol_hash(symbols, self.hash)
         symbol = torch.from_numpy(symbols).to(mean.device).view(mean.shape)
         return symbol.clamp(-SYMBOL_LIMIT, SYMBOL_LIMIT).double() * self._unit + mean
 
+    def code_categories(self, values: Tensor | None, logits: Tensor) -> Tensor:
+        assert values is None
+        symbols = self._decoder.pop_weighted(category_weights(logits))
+        self.hash = symbol_hash(symbols, self.hash)
+        return torch.from_numpy(symbols).to(logits.device, torch.int64).view(logits.shape[:-1])
+
     def finish(self) -> None:
         self._decoder.finish()
+
+
+def category_weights(logits: Tensor) -> NDArray[np.uint32]:
+    """Exact logits [B, n, K] -> integer weights [B * n, K] as the C++ coder takes them."""
+    return Exact().weights(logits, -1).to(torch.int32).flatten(0, -2).cpu().numpy().view(np.uint32)
 
 
 def table_numbers(index: Tensor, tables: Tables) -> NDArray[np.uint8] | NDArray[np.uint16]:

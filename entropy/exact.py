@@ -63,6 +63,7 @@ class Arithmetic(Protocol):
     def limit(self, x: Tensor) -> Tensor: ...
     def weights(self, logits: Tensor, dim: int) -> Tensor: ...
     def divide(self, x: Tensor, y: Tensor | int) -> Tensor: ...
+    def store(self, x: Tensor) -> Tensor: ...
     def constant(self, value: float, bits: int) -> float: ...
 
 
@@ -102,6 +103,9 @@ class Float:
 
     def divide(self, x: Tensor, y: Tensor | int) -> Tensor:
         return x / y
+
+    def store(self, x: Tensor) -> Tensor:
+        return x
 
     def constant(self, value: float, bits: int) -> float:
         return value
@@ -151,6 +155,10 @@ class Exact:
     def divide(self, x: Tensor, y: Tensor | int) -> Tensor:
         """floor(x / y), by an exact remainder."""
         return torch.div(x, y, rounding_mode="floor")
+
+    def store(self, x: Tensor) -> Tensor:
+        """The same numbers, which lie within +-2^31, in less memory."""
+        return x.to(torch.int32)
 
     def constant(self, value: float, bits: int) -> float:
         return float(round(value * 2**bits))

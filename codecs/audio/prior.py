@@ -31,6 +31,8 @@ from kodek.entropy.coder import CategoryCoder
 from kodek.entropy.exact import ACTIVATION_BITS, Arithmetic
 from torch import Tensor, nn
 
+PASSES = 2  # of a stage: even frames, then odd ones
+
 Shape = tuple[int, int, int]  # segments, stages, frames
 
 
@@ -98,12 +100,12 @@ class Prior(nn.Module):
             if only is None or number in only:
                 context = self.blocks(below)
                 symbols = past.new_zeros((batch, frames))
-                for first in range(min(2, frames)):
-                    at = slice(before + first, None, 2)
-                    values = None if codes is None else codes[:, number, first::2]
+                for first in range(min(PASSES, frames)):
+                    at = slice(before + first, None, PASSES)
+                    values = None if codes is None else codes[:, number, first::PASSES]
                     part = coder.code_categories(values, self._logits(stage, context, known, at))
                     known = known + place(stage.embed(part), nothing, at)
-                    symbols[:, first::2] = part
+                    symbols[:, first::PASSES] = part
             else:
                 assert codes is not None
                 symbols = codes[:, number]

@@ -8,15 +8,12 @@
 #include <stdexcept>
 #include <vector>
 
-namespace kodek {
+#include "weights.hpp"
 
-struct Interval {
-  std::uint32_t start, freq;
-};
+namespace kodek {
 
 class AdaptiveModel {
  public:
-  static constexpr std::size_t kMaxAlphabet = 4096;
   static constexpr std::size_t kMaxCounts = std::size_t{1} << 24;
 
   AdaptiveModel(std::size_t alphabet, std::size_t contexts, std::uint32_t increment, std::uint32_t limit)
@@ -44,28 +41,22 @@ class AdaptiveModel {
   std::size_t contexts() const { return contexts_; }
   std::mutex& mutex() { return mutex_; }
 
-  // start(s) = floor(below(s) * (2^bits - K) / total) + s: every symbol keeps at least one slot.
   Interval interval(std::size_t context, std::size_t symbol, int bits) const {
-    const std::uint64_t share = (std::uint64_t{1} << bits) - alphabet_;
     const std::uint64_t below = below_count(context, symbol);
     const std::uint64_t upto = below + counts_[context * alphabet_ + symbol];
-    const auto start = static_cast<std::uint32_t>(below * share / totals_[context] + symbol);
-    const auto end = static_cast<std::uint32_t>(upto * share / totals_[context] + symbol + 1);
-    return {start, end - start};
+    return weighted_interval(symbol, alphabet_, below, upto, totals_[context], bits);
   }
 
   // The symbol whose interval holds the slot: the largest s with start(s) <= slot.
   std::size_t find(std::size_t context, std::uint32_t slot, int bits) const {
-    const std::uint64_t share = (std::uint64_t{1} << bits) - alphabet_;
-    const std::uint64_t total = totals_[context];
     const std::uint32_t* tree = trees_.data() + context * (alphabet_ + 1);
     std::size_t symbol = 0;
     std::uint64_t below = 0;
     for (std::size_t step = std::bit_floor(alphabet_); step != 0; step /= 2) {
       const std::size_t next = symbol + step;
-      if (next >= alphabet_ || next > slot) continue;
+      if (next >= alphabet_) continue;
       const std::uint64_t sum = below + tree[next];
-      if (sum * share < (slot - next + 1) * total) {  // floor(sum * share / total) + next <= slot
+      if (starts_by(slot, next, alphabet_, sum, totals_[context], bits)) {
         symbol = next;
         below = sum;
       }

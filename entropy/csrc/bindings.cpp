@@ -26,6 +26,7 @@ namespace {
 
 template <class T>
 using In = nb::ndarray<const T, nb::ndim<1>, nb::device::cpu>;
+using Weights = nb::ndarray<const std::uint32_t, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
 template <class T>
 using Out = nb::ndarray<nb::numpy, T, nb::ndim<1>>;
 
@@ -190,6 +191,15 @@ void push_adaptive(PyEncoder& self, const In<S>& symbols, kodek::AdaptiveModel& 
   self.coder.push_adaptive(s.view(), model, c ? c->view() : std::span<const std::uint16_t>());
 }
 
+std::span<const std::uint32_t> values_of(const Weights& weights) { return {weights.data(), weights.size()}; }
+
+void push_weighted(PyEncoder& self, const In<std::int16_t>& symbols, const Weights& weights) {
+  const Contiguous<std::int16_t> s(symbols);
+  nb::gil_scoped_release unlocked;
+  const std::scoped_lock lock(self.mutex);
+  self.coder.push_weighted(s.view(), values_of(weights), weights.shape(1));
+}
+
 nb::bytes finish_encoder(PyEncoder& self) {
   std::vector<std::uint8_t> payload;
   {
@@ -232,6 +242,16 @@ Out<std::int16_t> pop_adaptive(PyDecoder& self, std::size_t n, kodek::AdaptiveMo
     nb::gil_scoped_release unlocked;
     const std::scoped_lock lock(self.mutex, model.mutex());
     self.coder.pop_adaptive(n, model, c ? c->view() : std::span<const std::uint16_t>(), symbols.values.get());
+  }
+  return symbols.release();
+}
+
+Out<std::int16_t> pop_weighted(PyDecoder& self, const Weights& weights) {
+  OutArray<std::int16_t> symbols(weights.shape(0));
+  {
+    nb::gil_scoped_release unlocked;
+    const std::scoped_lock lock(self.mutex);
+    self.coder.pop_weighted(values_of(weights), weights.shape(1), weights.shape(0), symbols.values.get());
   }
   return symbols.release();
 }
@@ -289,6 +309,7 @@ void bind_encoder(nb::module_& m) {
       .def("push_bits", &push_bits, "values"_a.noconvert(), "nbits"_a)
       .def("push_adaptive", &push_adaptive<std::int16_t>, symbols, "model"_a, context)
       .def("push_adaptive", &push_adaptive<std::uint16_t>, symbols, "model"_a, context)
+      .def("push_weighted", &push_weighted, symbols, "weights"_a.noconvert())
       .def("finish", &finish_encoder);
 }
 
@@ -305,6 +326,7 @@ void bind_decoder(nb::module_& m) {
       .def("pop", &pop<std::uint16_t>, "index"_a.noconvert(), "tables"_a)
       .def("pop_bits", &pop_bits, "n"_a, "nbits"_a)
       .def("pop_adaptive", &pop_adaptive, "n"_a, "model"_a, nb::arg("context").noconvert().none() = nb::none())
+      .def("pop_weighted", &pop_weighted, "weights"_a.noconvert())
       .def(
           "peek",
           [](PyDecoder& self, int bits) {

@@ -309,6 +309,20 @@ void Decoder::pop_adaptive(std::size_t count, AdaptiveModel& model, std::span<co
   failed_ = false;
 }
 
+void Decoder::pop_weighted(std::span<const std::uint32_t> weights, std::size_t alphabet, std::size_t count,
+                           std::int16_t* symbols) {
+  check_alive();
+  check_weights(weights, count, alphabet);
+  failed_ = true;
+  const int bits = kProfiles[profile_].interval_bits;
+  for (std::size_t i = 0; i < count; ++i) {
+    const auto [symbol, interval] = find_weighted(weights.subspan(i * alphabet, alphabet), slot(bits), bits);
+    step(interval, bits);
+    symbols[i] = static_cast<std::int16_t>(symbol);
+  }
+  failed_ = false;
+}
+
 void Decoder::finish() {
   check_alive();
   const std::size_t lanes = lane_count();

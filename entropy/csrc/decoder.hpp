@@ -26,6 +26,9 @@ class Decoder {
   void pop_bits(std::size_t count, int bits, std::uint32_t* values);
   void pop_adaptive(std::size_t count, AdaptiveModel& model, std::span<const std::uint16_t> context,
                     std::int16_t* symbols);
+  // One symbol for each row of `alphabet` weights.
+  void pop_weighted(std::span<const std::uint32_t> weights, std::size_t alphabet, std::size_t count,
+                    std::int16_t* symbols);
   void check_bits(std::size_t count, int bits) const;  // throws unless pop_bits(count, bits) can succeed
 
   // The core primitive, for models that live outside: slot of the next symbol, then its interval.

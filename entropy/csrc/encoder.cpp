@@ -165,6 +165,27 @@ void Encoder::push_adaptive(std::span<const std::uint16_t> symbols, AdaptiveMode
   }
 }
 
+void Encoder::push_weighted(std::span<const std::int16_t> symbols, std::span<const std::uint32_t> weights,
+                            std::size_t alphabet) {
+  check_weights(weights, symbols.size(), alphabet);
+  for (const std::int16_t symbol : symbols) {
+    if (symbol < 0 || static_cast<std::size_t>(symbol) >= alphabet) {
+      throw std::invalid_argument("a symbol is outside its weights' alphabet");
+    }
+  }
+  const int bits = kProfiles[profile_].interval_bits;
+  std::uint32_t* items = start_run(nullptr, symbols.size(), bits);
+  for (std::size_t i = 0; i < symbols.size(); ++i) {
+    const auto symbol = static_cast<std::size_t>(symbols[i]);
+    const auto row = weights.subspan(i * alphabet, alphabet);
+    const std::uint64_t below = sum_of(row.first(symbol));
+    const std::uint64_t upto = below + row[symbol];
+    const Interval interval =
+        weighted_interval(symbol, alphabet, below, upto, upto + sum_of(row.subspan(symbol + 1)), bits);
+    items[i] = pack(interval.start, interval.freq);
+  }
+}
+
 // Profile 0. The state starts at 0, below the usual interval: a decoder reads a unit only while there are
 // some, so the last symbols cost no more than the state has grown. Empty streams take no byte at all.
 std::vector<std::uint8_t> Encoder::encode_single() const {

@@ -28,6 +28,9 @@ class Encoder {
   // An empty context means context 0 for every symbol.
   void push_adaptive(std::span<const std::uint16_t> symbols, AdaptiveModel& model,
                      std::span<const std::uint16_t> context);
+  // weights: a row of `alphabet` for each symbol.
+  void push_weighted(std::span<const std::int16_t> symbols, std::span<const std::uint32_t> weights,
+                     std::size_t alphabet);
 
   // The payload; the encoder is empty again afterwards.
   std::vector<std::uint8_t> finish();

@@ -60,10 +60,10 @@ TableArrays random_tables(Random& random, int max_bits) {
 
 // One push and what it takes to repeat it as a pop.
 struct Step {
-  enum Kind { kSymbols, kBits, kAdaptive } kind;
+  enum Kind { kSymbols, kBits, kAdaptive, kWeighted } kind;
   std::vector<std::int16_t> symbols;
-  std::vector<std::uint16_t> index;  // of tables, or contexts
-  std::vector<std::uint32_t> values;
+  std::vector<std::uint16_t> index;   // of tables, or contexts
+  std::vector<std::uint32_t> values;  // raw bits, or weights
   int bits = 0;
 };
 
@@ -78,7 +78,7 @@ struct Case {
 
 Step random_step(Random& random, const Case& c) {
   Step step;
-  step.kind = static_cast<Step::Kind>(below(random, 3));
+  step.kind = static_cast<Step::Kind>(below(random, 4));
   const std::size_t n = random() % 4 ? below(random, 200) : below(random, 20000);
   if (step.kind == Step::kBits) {
     step.bits = static_cast<int>(below(random, 33));
@@ -89,6 +89,15 @@ Step random_step(Random& random, const Case& c) {
     for (std::size_t i = 0; i < n; ++i) {
       step.symbols.push_back(static_cast<std::int16_t>(below(random, 1 + below(random, c.alphabet))));
       step.index.push_back(static_cast<std::uint16_t>(below(random, c.contexts)));
+    }
+  } else if (step.kind == Step::kWeighted) {
+    for (std::size_t i = 0; i < n / 16; ++i) {
+      const std::size_t first = step.values.size();
+      for (std::size_t s = 0; s < c.alphabet; ++s) {
+        step.values.push_back(random() % 8 ? static_cast<std::uint32_t>(random()) >> below(random, 32) : 0);
+      }
+      step.values[first + below(random, c.alphabet)] = 1 + static_cast<std::uint32_t>(below(random, 0xffffffff));
+      step.symbols.push_back(static_cast<std::int16_t>(below(random, c.alphabet)));
     }
   } else {
     for (std::size_t i = 0; i < n; ++i) {
@@ -112,6 +121,8 @@ std::vector<std::uint8_t> encode(const Case& c) {
     } else if (step.kind == Step::kAdaptive) {
       const std::vector<std::uint16_t> symbols(step.symbols.begin(), step.symbols.end());
       encoder.push_adaptive(symbols, model, step.index);
+    } else if (step.kind == Step::kWeighted) {
+      encoder.push_weighted(step.symbols, step.values, c.alphabet);
     } else {
       encoder.push<std::uint16_t>(step.symbols, step.index, c.tables);
     }
@@ -126,15 +137,18 @@ bool decodes(const Case& c, const std::vector<std::uint8_t>& payload, bool porta
   bool same = true;
   for (const Step& step : c.steps) {
     std::vector<std::int16_t> symbols(step.symbols.size());
-    std::vector<std::uint32_t> values(step.values.size());
     if (step.kind == Step::kBits) {
+      std::vector<std::uint32_t> values(step.values.size());
       decoder.pop_bits(values.size(), step.bits, values.data());
+      same = same && values == step.values;
     } else if (step.kind == Step::kAdaptive) {
       decoder.pop_adaptive(symbols.size(), model, step.index, symbols.data());
+    } else if (step.kind == Step::kWeighted) {
+      decoder.pop_weighted(step.values, c.alphabet, symbols.size(), symbols.data());
     } else {
       decoder.pop<std::uint16_t>(step.index, *c.tables, symbols.data());
     }
-    same = same && symbols == step.symbols && values == step.values;
+    same = same && symbols == step.symbols;
   }
   decoder.finish();
   return same;
