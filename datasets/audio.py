@@ -16,8 +16,6 @@ from .read import source_name
 from .resample import MAX_RATE, MIN_RATE, resampled
 from .sound_stream import declared_seconds, sound_stream
 
-_SUFFIXES = "aac aif aiff au caf flac m4a mka mp3 oga ogg opus wav wv"
-AUDIO_SUFFIXES = frozenset("." + name for name in _SUFFIXES.split())
 DEFAULT_MAX_SECONDS = 3600.0
 
 _MAX_SAMPLES = 1 << 29  # of all channels together: 2 GiB

@@ -7,11 +7,11 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
-from .audio import AUDIO_SUFFIXES
 from .errors import MediaError
 from .picture import Picture
 from .read import READABLE_SUFFIXES
 from .samples import from_pillow
+from .sound_stream import AUDIO_SUFFIXES
 
 _VIDEO = "avi flv m4v mkv mov mp4 mpeg mpg ogv ts webm wmv y4m"
 VIDEO_SUFFIXES = frozenset("." + name for name in _VIDEO.split())

@@ -29,7 +29,7 @@ from .samples import Alpha, from_pillow, keyed_alpha, split_alpha
 _SUFFIXES = "avif bmp dib gif jfif jpe jpeg jpg pbm pgm png pnm ppm tif tiff webp"
 READABLE_SUFFIXES = frozenset("." + name for name in _SUFFIXES.split())
 _FORMATS = "PNG, JPEG, WebP, AVIF, TIFF, BMP, GIF, PGM and PPM"
-_START = 16  # bytes that tell the format
+START = 16  # bytes that tell the format
 _MAX_BYTES_A_PIXEL = 8  # 16-bit RGBA: a pipe may send no more than the largest picture needs
 _MAX_METADATA = 1 << 26
 
@@ -64,6 +64,11 @@ def read_picture(source: str | Path | BinaryIO, max_pixels: int | None = None) -
             raise MediaError(f"{name} can't be read, it is damaged or not supported ({reason}).") from error
 
 
+def is_picture(start: bytes) -> bool:
+    """Whether the first `START` bytes of a file are those of a format that can be read."""
+    return _recognised(start) is not None
+
+
 def source_name(source: str | Path | BinaryIO) -> str:
     """What to call `source` in a sentence."""
     if isinstance(source, str | Path):
@@ -92,8 +97,8 @@ def _gathered(stream: BinaryIO, name: str, limit: int) -> BinaryIO:
     data, known = io.BytesIO(), None
     while part := stream.read(1 << 20):
         data.write(part)
-        if known is None and data.tell() >= _START:
-            known = _plugin(data.getvalue()[:_START], name)  # before the rest is waited for
+        if known is None and data.tell() >= START:
+            known = _plugin(data.getvalue()[:START], name)  # before the rest is waited for
         if data.tell() > limit:
             raise MediaError(f"{name} can't be read: it sends more than {limit} bytes.")
     data.seek(0)
@@ -101,7 +106,7 @@ def _gathered(stream: BinaryIO, name: str, limit: int) -> BinaryIO:
 
 
 def _read(file: BinaryIO, name: str, limit: int) -> Picture:
-    plugin = _plugin(file.read(_START), name)
+    plugin = _plugin(file.read(START), name)
     if plugin is TiffImageFile:
         return read_tiff(file, name, limit)
 
@@ -124,6 +129,13 @@ def _read(file: BinaryIO, name: str, limit: int) -> Picture:
 
 
 def _plugin(start: bytes, name: str) -> type[ImageFile]:
+    found = _recognised(start)
+    if found is None:
+        raise MediaError(f"{name} is not a picture in a format that can be read: {_FORMATS}.")
+    return found
+
+
+def _recognised(start: bytes) -> type[ImageFile] | None:
     if start.startswith(b"\x89PNG\r\n\x1a\n"):
         return PngImageFile
     if start.startswith(b"\xff\xd8\xff"):
@@ -140,7 +152,7 @@ def _plugin(start: bytes, name: str) -> type[ImageFile]:
         return PpmImageFile
     if start[:4] in (b"II*\0", b"MM\0*", b"II+\0"):
         return TiffImageFile
-    raise MediaError(f"{name} is not a picture in a format that can be read: {_FORMATS}.")
+    return None
 
 
 def _decode_png(open_image: Callable[[], ImageFile], name: str) -> tuple[np.ndarray, Alpha, ImageFile]:

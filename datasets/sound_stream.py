@@ -11,7 +11,11 @@ from typing import Any, BinaryIO
 
 from .errors import MediaError
 from .libraries import library
-from .read import source_name
+from .read import is_picture, source_name
+
+_SUFFIXES = "aac aif aiff au caf flac m4a mka mp3 oga ogg opus wav wv"
+AUDIO_SUFFIXES = frozenset("." + name for name in _SUFFIXES.split())
+_STARTS = (b"fLaC", b"OggS", b"ID3", b".snd", b"caff", b"wvpk", b"\xff\xfb", b"\xff\xf1", b"\xff\xf9")
 
 # Playlists among FFmpeg's formats open further files and addresses, so no others than these.
 _FORMATS = "aac,aiff,au,caf,flac,matroska,mov,mp3,ogg,wav,wv"
@@ -55,6 +59,17 @@ def audio_info(source: str | Path | BinaryIO) -> AudioInfo:
             seconds = Fraction(container.duration, library("av").time_base)
         pictures = len(container.streams.video) > 0  # FFmpeg makes a stream of a cover
         return AudioInfo(None if seconds is None else float(seconds), tags, ("pictures",) if pictures else ())
+
+
+def is_sound(start: bytes, name: str = "") -> bool:
+    """Whether a file is taken for sound: by its first `START` bytes, or by its name unless they are a picture's."""
+    known = (
+        start.startswith(_STARTS)
+        or (start[:4] in (b"RIFF", b"RF64") and start[8:12] == b"WAVE")
+        or (start[:4] == b"FORM" and start[8:11] == b"AIF")
+        or start[4:11] == b"ftypM4A"
+    )
+    return known or (Path(name).suffix.lower() in AUDIO_SUFFIXES and not is_picture(start))
 
 
 def declared_seconds(stream: Any) -> Fraction | None:

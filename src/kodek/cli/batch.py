@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from .errors import Code, Failure, describe
+from .progress import files_bar
 from .streams import STANDARD, input_name
 from .summary import Done, Failed, as_json, one_line, total_line
 
@@ -26,14 +26,14 @@ def is_folder(source: str) -> bool:
     return source != STANDARD and Path(source).is_dir()
 
 
-def single(source: str, target: str | None, suffix: str) -> Job:
-    """One file. Without a target: `source` with another suffix, or stdout for stdin."""
+def single(source: str, target: str | None, suffix: Callable[[str], str]) -> Job:
+    """One file. Without a target: `source` with the suffix that it is to get, or stdout for stdin."""
     if target is None:
-        target = STANDARD if source == STANDARD else str(Path(source).with_suffix(suffix))
+        target = STANDARD if source == STANDARD else str(Path(source).with_suffix(suffix(source)))
     return Job(source, target)
 
 
-def folder(source: str, target: str | None, files: Sequence[Path], suffix: str) -> list[Job]:
+def folder(source: str, target: str | None, files: Sequence[Path], suffix: Callable[[str], str]) -> list[Job]:
     """The files of folder `source`, each to its place below folder `target`.
 
     ``a.png`` becomes ``a.kdk``; where two would get the same name, all keep their suffixes (``a.png.kdk``).
@@ -51,7 +51,7 @@ def folder(source: str, target: str | None, files: Sequence[Path], suffix: str) 
             place.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise Failure(Code.OUTPUT, f"{target} can't be a folder: {error.strerror or error}.") from error
-    return [Job(str(file), f"{place}{suffix}") for file, place in zip(files, places, strict=True)]
+    return [Job(str(file), f"{place}{suffix(str(file))}") for file, place in zip(files, places, strict=True)]
 
 
 def each(files: Sequence[str], action: Callable[[str], None]) -> int:
@@ -79,7 +79,7 @@ def run(jobs: Sequence[Job], work: Callable[[Job], Done], *, many: bool, json: b
     start = time.monotonic()
     done: list[Done] = []
     failed: list[Failed] = []
-    with _progress(len(jobs), many) as advance:
+    with files_bar(len(jobs), many) as advance:
         for job in jobs:
             try:
                 done.append(work(job))
@@ -88,9 +88,9 @@ def run(jobs: Sequence[Job], work: Callable[[Job], Done], *, many: bool, json: b
                     raise
                 failure = describe(error, input_name(job.source))
                 failed.append(Failed(job.source, failure))
-                advance(failure.line, 0)
+                advance(failure.line, None)
             else:
-                advance(_notes(done[-1]), done[-1].pixels)
+                advance(_notes(done[-1]), done[-1])
     seconds = time.monotonic() - start
     if json:
         print(as_json(done, failed, seconds))
@@ -98,7 +98,8 @@ def run(jobs: Sequence[Job], work: Callable[[Job], Done], *, many: bool, json: b
         print(total_line(done, failed, seconds))
     elif done[0].output != STANDARD:
         print(one_line(done[0]))
-    return failed[0].failure.code if failed else Code.OK
+    codes = [row.failure.code for row in failed] + [row.code for row in done]
+    return next((code for code in codes if code), Code.OK)
 
 
 def _notes(row: Done) -> str:
@@ -106,43 +107,3 @@ def _notes(row: Done) -> str:
     if row.notes:
         notes.append(f"not kept: {', '.join(row.notes)}")
     return f"kodek: {input_name(row.input)}: {'; '.join(notes)}." if notes else ""
-
-
-@contextmanager
-def steps_bar(shown: bool) -> Iterator[Callable[[int, int], None] | None]:
-    """Yields what the steps of a slow encoder are reported to, done and in all: a bar where stderr is a terminal."""
-    if not (shown and sys.stderr.isatty()):
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TimeRemainingColumn
-
-    columns = (BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("", total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
-
-
-@contextmanager
-def _progress(count: int, many: bool) -> Iterator[Callable[[str, int], None]]:
-    """Yields `advance(line for stderr or "", pixels)`, which moves the bar where stderr is a terminal."""
-    if not (many and sys.stderr.isatty()):
-        yield lambda line, pixels: print(line, file=sys.stderr) if line else None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    console = Console(stderr=True, highlight=False)
-    rate = TextColumn("{task.fields[rate]:.2f} megapixels/s")
-    with Progress(BarColumn(), MofNCompleteColumn(), rate, TimeRemainingColumn(), console=console) as bar:
-        task = bar.add_task("", total=count, rate=0.0)
-        start, total = time.monotonic(), 0
-
-        def advance(line: str, pixels: int) -> None:
-            nonlocal total
-            total += pixels
-            bar.update(task, advance=1, rate=total / 1e6 / max(time.monotonic() - start, 1e-9))
-            if line:
-                console.print(line, markup=False, soft_wrap=True)
-
-        yield advance

@@ -2,50 +2,41 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .._malloc import release
 from . import batch, options
 from .batch import Job
 from .errors import Code, Failure
-from .streams import (
-    STANDARD,
-    SUFFIX,
-    check_output,
-    find_weights,
-    input_name,
-    naming,
-    open_stream,
-    output,
-    read_stream,
-)
+from .media import DEFAULT_SUFFIX, check_options, suffix_of
+from .streams import STANDARD, SUFFIX, check_output, find_weights, naming, open_stream
 from .summary import Done
 
 if TYPE_CHECKING:
-    from kodek.codecs.container import Bytes, ImageHeader, Limits
-    from kodek.codecs.image.area import Region
+    from kodek.codecs.container import Limits
 
 
 def decode(
+    context: typer.Context,
     source: Annotated[str, typer.Argument(metavar="IN", help="A .kdk file, a folder of them, or - for stdin.")],
     target: Annotated[
-        str | None, typer.Argument(metavar="[OUT]", help="The picture, a folder, or - for stdout.")
+        str | None, typer.Argument(metavar="[OUT]", help="The picture or sound, a folder, or - for stdout.")
     ] = None,
     format: Annotated[
-        str,
+        str | None,
         typer.Option(
             "--format",
             metavar="SUFFIX",
-            help="png, tif, jpg, webp, avif, bmp, ppm: where OUT has no suffix to tell.",
+            show_default="png or wav",
+            help="png, tif, jpg, webp, avif, bmp, ppm; wav, flac: where OUT has no suffix to tell.",
         ),
-    ] = "png",
+    ] = None,
+    depth: options.Depth = "16",
     region: options.Region = None,
+    partial: options.Partial = False,
+    live: options.Live = False,
     strip: options.Strip = False,
     force: options.Force = False,
     threads: options.Threads = None,
@@ -53,95 +44,62 @@ def decode(
     max_pixels: options.MaxPixels = options.DEFAULT_MAX_PIXELS,
     json: options.Json = False,
 ) -> int:
-    """Decode a .kdk file, or every one in a folder, to a picture in the format of OUT's suffix."""
-    from kodek.datasets.corpus import natural_key
+    """Decode a .kdk file, or every one in a folder, to a picture or sound in the format of OUT's suffix."""
+    from kodek.codecs.container import Limits
 
-    suffix = _suffix(format)
+    limits = Limits(max_pixels=max_pixels)
     many = batch.is_folder(source)
-    if many:
-        files = sorted(Path(source).rglob(f"*{SUFFIX}"), key=natural_key)
-        if not files:
-            raise Failure(Code.INPUT, f"{source} holds no {SUFFIX} file.")
-        jobs = batch.folder(source, target, files, suffix)
-    else:
-        jobs = [batch.single(source, target, suffix)]
+    shared = options.Shared(strip, force, threads, device, single=not many)
+    if live:
+        from .live import decode_live
+
+        check_options(context, "audio", source)
+        return decode_live(source, target, shared, format, depth, json)
+    if format is not None:
+        format = suffix_of(format, "image", "audio")
+
+    def suffix(file: str) -> str:
+        return format or _usual_suffix(file, limits)
+
+    jobs = batch.folder(source, target, _files(source), suffix) if many else [batch.single(source, target, suffix)]
 
     def work(job: Job) -> Done:
-        return _decode(job, suffix, region, strip, force, threads, device, max_pixels)
+        from kodek.codecs.container import AudioHeader, ImageHeader, expect, read_header
+
+        with open_stream(job.source, limits) as data:
+            with naming(job.source):
+                header = read_header(data, limits, partial).header
+            check_options(context, header.kind, job.source)
+            find_weights(job.source, header)
+            told = "" if job.target == STANDARD else Path(job.target).suffix
+            found = suffix_of(told or format or DEFAULT_SUFFIX[header.kind], header.kind)
+            check_output(job.target, force)
+            if isinstance(header, AudioHeader):
+                from . import sounds
+
+                return sounds.decode(job, data, header, shared, found, depth, partial)
+            from . import pictures
+
+            return pictures.decode(job, data, expect(ImageHeader, header), shared, found, region, limits)
 
     return batch.run(jobs, work, many=many, json=json)
 
 
-def _decode(
-    job: Job,
-    suffix: str,
-    region: Region | None,
-    strip: bool,
-    force: bool,
-    threads: int | None,
-    device: str,
-    max_pixels: int,
-) -> Done:
-    from kodek.codecs.container import Limits
-    from kodek.datasets import write_picture
+def _files(folder: str) -> list[Path]:
+    from kodek.datasets.corpus import natural_key
 
-    start = time.monotonic()
-    limits = Limits(max_pixels=max_pixels)
-    if region is None:
-        opened: AbstractContextManager[tuple[Bytes, ImageHeader]] = nullcontext(read_stream(job.source, limits)[:2])
-    else:
-        opened = _open_region(job.source, limits, region)
-    with opened as (data, header):
-        find_weights(job.source, header)
-        format = suffix if job.target == STANDARD else _suffix(Path(job.target).suffix or suffix)
-        check_output(job.target, force)
-        from .torch_setup import set_up
-
-        set_up(threads, device)
-        from ..api import decode_picture
-
-        with naming(job.source):
-            picture = decode_picture(data, limits, device, region)
-        size = len(data)
-    release(picture.pixels.nbytes)
-    if strip:
-        picture = picture.strip()
-    with naming(job.target, "stdout"), output(job.target, force) as file:
-        dropped = write_picture(file, picture, format)
-    seconds = time.monotonic() - start
-    return Done(
-        input_name(job.source),
-        job.target,
-        picture.width,
-        picture.height,
-        size,
-        seconds,
-        (*picture.notes, *dropped),
-    )
+    files = sorted(Path(folder).rglob(f"*{SUFFIX}"), key=natural_key)
+    if not files:
+        raise Failure(Code.INPUT, f"{folder} holds no {SUFFIX} file.")
+    return files
 
 
-@contextmanager
-def _open_region(source: str, limits: Limits, region: Region) -> Iterator[tuple[Bytes, ImageHeader]]:
-    """A .kdk file of which only the tiles of a region will be read and checked."""
+def _usual_suffix(file: str, limits: Limits) -> str:
+    """By what the file holds; what is wrong with one is said when it is decoded."""
     from kodek.codecs.container import read_header
-    from kodek.codecs.image.area import region_area
 
-    with open_stream(source, limits) as data:
-        with naming(source):
-            header = read_header(data, limits).header
-        try:
-            region_area(region, (header.height, header.width))
-        except ValueError as error:
-            raise Failure(Code.USAGE, f"{input_name(source)}: {error}") from error
-        yield data, header
-
-
-def _suffix(text: str) -> str:
-    """``"png"`` or ``".PNG"`` -> ``".png"``, if pictures can be written so."""
-    from kodek.datasets import WRITABLE_SUFFIXES
-
-    suffix = f".{text.lower().removeprefix('.')}"
-    if suffix not in WRITABLE_SUFFIXES:
-        known = " ".join(sorted(WRITABLE_SUFFIXES))
-        raise Failure(Code.USAGE, f"'{text}' is not a suffix that pictures can be written with ({known}).")
-    return suffix
+    try:
+        with open_stream(file, limits) as data:
+            return DEFAULT_SUFFIX[read_header(data, limits, partial=True).header.kind]
+    except Exception:  # of any kind: the same is met again
+        return DEFAULT_SUFFIX["image"]

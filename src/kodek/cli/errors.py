@@ -17,6 +17,7 @@ class Code(IntEnum):
     OUTPUT = 6
     DIFFERENCE = 7
     TARGET = 8
+    PARTIAL = 9
     INTERRUPTED = 130
 
 
@@ -61,7 +62,7 @@ def _known(error: Exception) -> tuple[Code, str] | None:
     if isinstance(error, SafetensorError):
         return Code.NEEDS_OTHER, "The weights are damaged or cut off."
     if isinstance(error, MemoryError) or any(sign in str(error) for sign in _OUT_OF_MEMORY):
-        return Code.STREAM, "There is not enough memory for a picture of this size."
+        return Code.STREAM, "There is not enough memory for a file of this size."
     if isinstance(error, OSError) and error.filename is None:  # print: all else names what it opens
         return Code.OUTPUT, f"The standard output can't be written: {error.strerror}."
     codes: tuple[tuple[type[Exception], Code], ...] = (

@@ -2,6 +2,7 @@
 
 import math
 import re
+from dataclasses import dataclass
 from typing import Annotated
 
 import typer
@@ -103,6 +104,29 @@ TargetPsnr = Annotated[
     float | None,
     typer.Option("--target-psnr", parser=parse_positive, metavar="DB", help="PSNR at least, in the smallest file."),
 ]
+TargetKbps = Annotated[
+    float | None,
+    typer.Option(
+        "--target-kbps", parser=parse_positive, metavar="KBPS", help="Sound: kbit/s at most, of the whole file."
+    ),
+]
+Live = Annotated[
+    bool, typer.Option("--live", help="Sound as it comes: a packet every 40 ms, in place of a file. See docs/cli.md.")
+]
+RawRate = Annotated[
+    int | None,
+    typer.Option(
+        "--rate", min=1000, max=768_000, help="With --live: stdin is raw 16-bit samples at this rate, no WAV."
+    ),
+]
+RawChannels = Annotated[
+    int | None, typer.Option("--channels", min=1, max=8, show_default="1", help="Of raw samples, interleaved.")
+]
+Depth = Annotated[str, typer.Option("--depth", metavar="16|24|32f", help="Bits of sound's samples; 32f: floats, WAV.")]
+Partial = Annotated[
+    bool, typer.Option("--partial", help="Sound: silence for what is damaged or cut off, and exit code 9.")
+]
+Stages = Annotated[int | None, typer.Option("--stages", min=1, help="Of the quantiser, at most.")]
 Model = Annotated[
     str | None, typer.Option("--model", "-m", help="Name from `kodek models`, a codec for its newest, or a path.")
 ]
@@ -124,7 +148,7 @@ Region = Annotated[
 ]
 Threads = Annotated[int | None, typer.Option("--threads", "-t", min=1, max=1024, help="CPU threads to use.")]
 Device = Annotated[str, typer.Option("--device", parser=parse_device, metavar="DEVICE", help="cpu, cuda, cuda:1, mps.")]
-Strip = Annotated[bool, typer.Option("--strip", help="Leave EXIF and XMP out; the ICC profile stays.")]
+Strip = Annotated[bool, typer.Option("--strip", help="Leave EXIF, XMP and tags out; the ICC profile stays.")]
 MaxPixels = Annotated[
     int,
     typer.Option(
@@ -142,3 +166,14 @@ Interval = Annotated[
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
+
+
+@dataclass(frozen=True)
+class Shared:
+    """Options that encoding and decoding of all media have. single: one file only, which may have a bar of its own."""
+
+    strip: bool
+    force: bool
+    threads: int | None
+    device: str
+    single: bool

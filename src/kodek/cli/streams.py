@@ -1,25 +1,29 @@
-"""Bytes of .kdk files in, and of anything out, with "-" for the standard streams."""
+"""Bytes of .kdk files in, media in, and anything out, with "-" for the standard streams."""
 
 from __future__ import annotations
 
 import io
+import shutil
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 from .errors import Code, Failure, describe
 
 if TYPE_CHECKING:
-    from kodek.codecs.container import Bytes, Chunk, ImageHeader, Limits
+    from kodek.codecs.container import Bytes, Chunk, Header, Limits
+    from kodek.codecs.header import Kind
     from kodek.codecs.zoo import ModelEntry
 
 STANDARD = "-"
 SUFFIX = ".kdk"
 _BYTES_A_PIXEL = 16  # more than 16-bit samples, alpha and their worst expansion take
 _METADATA = 64 << 20
+_SPOOLED = 64 << 20  # bytes of a standard stream held in memory before they go to a file
 
 
 def input_name(source: str) -> str:
@@ -45,7 +49,7 @@ def read_bytes(source: str, limits: Limits) -> bytes:
         raise Failure(Code.INPUT, f"{name} can't be opened: {error.strerror or error}.") from error
 
 
-def read_stream(source: str, limits: Limits) -> tuple[bytes, ImageHeader, list[Chunk]]:
+def read_stream(source: str, limits: Limits) -> tuple[bytes, Header, list[Chunk]]:
     """A .kdk file: its bytes, header and chunks, checked as far as it goes without the weights.
 
     Raises:
@@ -73,6 +77,49 @@ def open_stream(source: str, limits: Limits) -> Iterator[Bytes]:
         yield FileBytes(source, file) if file and file.seekable() else read_bytes(source, limits)
 
 
+@contextmanager
+def open_media(source: str) -> Iterator[tuple[Kind, str | BinaryIO]]:
+    """What a file holds, by its content, else by its suffix, and what to read it from.
+
+    Of a path nothing but the start is read, and no error is raised: that is left to the reader of the media.
+    """
+    from kodek.datasets import START, is_picture, is_sound
+
+    if source != STANDARD:
+        try:
+            with open(source, "rb") as file:
+                start = file.read(START)
+        except OSError:
+            start = b""
+        yield "audio" if is_sound(start, source) else "image", source
+        return
+    stdin = sys.stdin.buffer
+    start = stdin.read(START)
+    if is_picture(start) or not is_sound(start):
+        yield "image", cast(BinaryIO, _Resumed(start, stdin))
+        return
+    with tempfile.SpooledTemporaryFile(_SPOOLED) as spool:  # sound is read by seeking
+        shutil.copyfileobj(_Resumed(start, stdin), spool)
+        yield "audio", cast(BinaryIO, spool)
+
+
+class _Resumed:
+    """A stream whose first bytes have been looked at."""
+
+    name = "stdin"
+
+    def __init__(self, start: bytes, rest: BinaryIO) -> None:
+        self._start = start
+        self._rest = rest
+
+    def seekable(self) -> bool:
+        return False
+
+    def read(self, size: int) -> bytes:
+        start, self._start = self._start, b""
+        return start or self._rest.read(size)
+
+
 class FileBytes:
     """The bytes of a seekable file; threads may ask for them."""
 
@@ -95,7 +142,7 @@ class FileBytes:
             raise Failure(Code.INPUT, f"{self._name} can't be read: {error.strerror or error}.") from error
 
 
-def find_weights(source: str, header: ImageHeader) -> ModelEntry:
+def find_weights(source: str, header: Header) -> ModelEntry:
     """The weights that a file was made with.
 
     Raises:
@@ -104,7 +151,7 @@ def find_weights(source: str, header: ImageHeader) -> ModelEntry:
     from kodek.codecs import zoo
 
     with naming(source):
-        return zoo.by_generation(header.generation)
+        return zoo.weights_of(header)
 
 
 @contextmanager
@@ -120,14 +167,15 @@ def naming(path: str, standard: str = "stdin") -> Iterator[None]:
 def output(target: str, overwrite: bool) -> Iterator[BinaryIO]:
     """The file at `target`, there whole after the block or not at all; or the standard output."""
     if target == STANDARD:
-        buffer = io.BytesIO()  # nothing is sent before all is there
-        yield buffer
-        try:
-            sys.stdout.buffer.write(buffer.getbuffer())
-            sys.stdout.buffer.flush()
-        except OSError as error:
-            reason = error.strerror or error
-            raise Failure(Code.OUTPUT, f"The standard output can't be written: {reason}.") from error
+        with tempfile.SpooledTemporaryFile(_SPOOLED) as buffer:  # nothing is sent before all is there
+            yield cast(BinaryIO, buffer)
+            buffer.seek(0)
+            try:
+                shutil.copyfileobj(buffer, sys.stdout.buffer)
+                sys.stdout.buffer.flush()
+            except OSError as error:
+                reason = error.strerror or error
+                raise Failure(Code.OUTPUT, f"The standard output can't be written: {reason}.") from error
         return
     from kodek.datasets.files import atomic_write
 

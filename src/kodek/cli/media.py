@@ -1,0 +1,52 @@
+"""What is for pictures and what for sound: options and formats."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import typer
+
+from .errors import Code, Failure
+from .streams import input_name
+
+if TYPE_CHECKING:
+    from kodek.codecs.header import Kind
+
+NOUNS: Mapping[Kind, str] = {"image": "pictures", "audio": "sound"}
+DEFAULT_SUFFIX: Mapping[Kind, str] = {"image": ".png", "audio": ".wav"}
+SOUND_SUFFIXES = (".flac", ".wav")
+
+_OPTIONS: Mapping[str, Kind] = {
+    **dict.fromkeys(("target_size", "target_bpp", "target_psnr", "effort", "region", "max_pixels"), "image"),
+    **dict.fromkeys(("target_kbps", "rate", "channels", "partial", "depth", "live"), "audio"),
+}
+
+
+def check_options(context: typer.Context, kind: Kind, source: str) -> None:
+    """Raise Failure for an option on the command line that is for other media than `source`, which is of `kind`."""
+    for name in context.params:
+        given = context.get_parameter_source(name)
+        if given is not None and given.name == "COMMANDLINE" and _OPTIONS.get(name, kind) != kind:
+            option = f"--{name.replace('_', '-')}"
+            raise Failure(
+                Code.USAGE, f"{option} is for {NOUNS[_OPTIONS[name]]}, but {input_name(source)} holds {NOUNS[kind]}."
+            )
+
+
+def writable(kind: Kind) -> frozenset[str]:
+    """The suffixes of the formats that are written."""
+    from kodek.datasets import WRITABLE_SUFFIXES
+
+    return frozenset(WRITABLE_SUFFIXES if kind == "image" else SOUND_SUFFIXES)
+
+
+def suffix_of(text: str, *kinds: Kind) -> str:
+    """``"png"`` or ``".PNG"`` -> ``".png"``, if media of one of the kinds can be written so."""
+    suffix = f".{text.lower().removeprefix('.')}"
+    known = frozenset[str]().union(*map(writable, kinds))
+    if suffix not in known:
+        nouns = " or ".join(NOUNS[kind] for kind in kinds)
+        names = " ".join(sorted(known))
+        raise Failure(Code.USAGE, f"'{text}' is not a suffix that {nouns} can be written with ({names}).")
+    return suffix
