@@ -19,7 +19,7 @@ from kodek.entropy import crc32c
 from . import varint
 from .errors import DamagedError, FormatError, LimitError, VersionError
 from .fields import Reader
-from .header import AudioHeader, Header, ImageHeader, Limits, expect, read_header_fields
+from .header import AudioHeader, Header, ImageHeader, Limits, LiveHeader, expect, read_header_fields
 from .sniff import other_format
 
 __all__ = [
@@ -34,6 +34,7 @@ __all__ = [
     "Header",
     "ImageHeader",
     "Limits",
+    "LiveHeader",
     "expect",
     "read",
     "read_chunk",
@@ -136,12 +137,12 @@ def write(header: Header, chunks: Sequence[Chunk]) -> bytes:
     if problem:
         raise ValueError(problem)
     if len(chunks) == 1:
-        return _with_crc(_start(Flags(0)) + header.write() + chunks[0].data)
+        return with_crc(start(Flags(0)) + header.write() + chunks[0].data)
     directory = varint.encode(len(chunks)) + b"".join(
         bytes((chunk.kind,)) + varint.encode(len(chunk.data)) + _crc(chunk.data) for chunk in chunks
     )
     body = header.write() + directory
-    head = _with_crc(_start(Flags.DIRECTORY) + varint.encode(len(body)) + body)
+    head = with_crc(start(Flags.DIRECTORY) + varint.encode(len(body)) + body)
     return head + b"".join(chunk.data for chunk in chunks)
 
 
@@ -169,7 +170,7 @@ def read_header(data: Bytes, limits: Limits | None = None, partial: bool = False
     partial: take a file that is shorter or longer than its directory says, too.
     Raises FormatError, DamagedError, VersionError or LimitError.
     """
-    flags = _read_start(data[:SMALLEST_FILE])
+    flags = read_flags(data[:SMALLEST_FILE])
     if flags == Flags.LIVE:
         raise FormatError("This is a live stream of sound, not a .kdk file.")
     if flags not in (0, Flags.DIRECTORY):
@@ -185,7 +186,8 @@ def read_header(data: Bytes, limits: Limits | None = None, partial: bool = False
     return contents
 
 
-def _read_start(data: bytes) -> Flags:
+def read_flags(data: bytes) -> Flags:
+    """The flags of a file or stream that starts with `data`. Raises FormatError, DamagedError or VersionError."""
     if not data:
         raise FormatError("Not a .kdk file: it is empty.")
     if not data.startswith(MAGIC[: len(data)]):
@@ -275,7 +277,8 @@ def _kinds_problem(header: Header, kinds: list[int]) -> str | None:
     return None
 
 
-def _start(flags: Flags) -> bytes:
+def start(flags: Flags) -> bytes:
+    """The first bytes of a file or stream."""
     return MAGIC + bytes((VERSION | flags << 4,))
 
 
@@ -283,5 +286,6 @@ def _crc(data: bytes) -> bytes:
     return crc32c(data).to_bytes(CRC_SIZE, "little")
 
 
-def _with_crc(data: bytes) -> bytes:
+def with_crc(data: bytes) -> bytes:
+    """Data, and its CRC behind it."""
     return data + _crc(data)

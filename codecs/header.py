@@ -70,6 +70,7 @@ class Header:
     kind: ClassVar[Kind]
     part: ClassVar[str]  # what a PAYLOAD chunk is of
     fields: ClassVar[tuple[Field, ...]]
+    generation: bytes
 
     def write(self) -> bytes:
         """The header's bytes. Raises ValueError for a value that its field can't hold."""

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from kodek.entropy import StreamError
 from kodek.entropy.exact import Exact
 from numpy.typing import NDArray
 from torch import Tensor
@@ -73,25 +74,18 @@ class AudioCodec:
     def synthesiser(self, channels: int, block: int = FILE_BLOCK) -> Synthesiser:
         return Synthesiser(self, channels, block)
 
-    def encode_segment(self, codes: Codes, profile: int, past: Codes | None = None, running: int = 0) -> Segment:
-        """codes: [channels, s, T]; past: [channels, s, P], those before, which the decoder must know too.
-        running: where the hash of the symbols starts."""
-        return segments.encode_segment(self.prior, codes, profile, past, running)
-
-    def decode_segment(
-        self, payload: bytes, shape: segments.Shape, profile: int, past: Codes | None = None, running: int = 0
-    ) -> Segment:
-        """The inverse; shape: of the codes. Raises StreamError on damage."""
-        return segments.decode_segment(self.prior, payload, shape, profile, past, running)
+    def encode_segments(self, codes: Sequence[Codes], profile: int, past: Codes | None = None) -> list[Segment]:
+        """codes: [C, s, T] each; past: in a live stream those before, [C, s_past, P], which the decoder knows too."""
+        return segments.encode_segments(self.prior, codes, profile, past)
 
     def decode_segments(
-        self, payloads: Sequence[bytes], shapes: Sequence[segments.Shape], profile: int, running: Sequence[int]
-    ) -> list[Segment]:
-        """As `decode_segment` for several segments of one number of frames each, at once."""
-        return segments.decode_segments(self.prior, payloads, shapes, profile, running)
+        self, payloads: Sequence[bytes], shapes: Sequence[segments.Shape], profile: int, past: Codes | None = None
+    ) -> list[Segment | StreamError]:
+        """The inverse; shapes: of the codes, each. A damaged payload gives its error in its place."""
+        return segments.decode_segments(self.prior, payloads, shapes, profile, past)
 
-    def stage_bits(self, codes: Codes) -> NDArray[np.float64]:
-        """The ideal bits of each stage of a segment, [s]."""
+    def stage_bits(self, codes: Sequence[Codes]) -> list[NDArray[np.float64]]:
+        """The ideal bits of each stage of each segment, [s]."""
         return segments.stage_bits(self.prior, codes)
 
 

@@ -24,7 +24,7 @@ from ..container import (
     write,
 )
 from ..errors import DamagedError, MismatchError
-from ..zoo import by_generation
+from ..zoo import weights_of
 from .alpha import decode_alpha, encode_alpha
 from .area import Area, Grid, Region, region_area
 from .codec import ImageCodec
@@ -222,7 +222,7 @@ def decode_image(
     header = expect(ImageHeader, contents.header)
     size = header.height, header.width
     area = Area(0, 0, *size) if region is None else region_area(region, size)
-    codec = load_codec(str(by_generation(header.generation).path), device)
+    codec = load_codec(str(weights_of(header).path), device)
     extras = _extras(data, contents)
     symbols = _Symbols(codec, data, contents, extras)
     pixels = _paint(codec, header, symbols.grid, area, symbols.latents)
@@ -239,7 +239,7 @@ def verify_image(data: bytes, *, limits: Limits | None = None) -> ImageHeader:
     """Decode every symbol and check it against the file's hashes, without the synthesis. Raises CodecError."""
     contents = read_header(data, limits or Limits())
     header = expect(ImageHeader, contents.header)
-    codec = load_codec(str(by_generation(header.generation).path), "cpu")
+    codec = load_codec(str(weights_of(header).path), "cpu")
     symbols = _Symbols(codec, data, contents, _extras(data, contents))
     with codec.workers(len(symbols.grid.areas)) as workers:
         for plane in range(len(PLANES[header.mode])):
