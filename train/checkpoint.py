@@ -44,7 +44,9 @@ def save_state(path: Path, model: nn.Module, step: int, codec: str, task: Mappin
     Raises TrainError if the file can't be written.
     """
     dtype = torch.float16 if half else torch.float32
-    weights = {name: value.detach().to("cpu", dtype).contiguous() for name, value in model.state_dict().items()}
+    weights = {}
+    for name, value in model.state_dict().items():
+        weights[name] = value.detach().to("cpu", dtype if value.is_floating_point() else None).contiguous()
     _write(path, save(weights, {"format": FORMAT, "codec": codec, "step": str(step), "task": json.dumps(task)}))
 
 
@@ -55,7 +57,8 @@ def load_state(path: Path) -> State:
             about = file.metadata() or {}
             if about.get("format") != FORMAT:
                 raise TrainError(f"{path} is not a training state.")
-            weights = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118
+            weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        weights = {name: value.float() if value.is_floating_point() else value for name, value in weights.items()}
         return State(weights, int(about["step"]), about["codec"], json.loads(about["task"]))
     except (OSError, SafetensorError, KeyError) as error:
         raise TrainError(f"{path} can't be read as a training state: {error}.") from error

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TypeAlias
 
 from kodek.datasets import MediaError, Picture, find_images
-from kodek.datasets.store import build_store, group_of
+from kodek.datasets.memory_map import group_of
+from kodek.datasets.store import build_store
 
 from .errors import TrainError
 

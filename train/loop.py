@@ -57,7 +57,9 @@ class Run:
         self.model = self.task.model.to(device=self.accelerator.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.ema = copy.deepcopy(self.model).requires_grad_(False).eval()
         self.model.train()
-        self.optimizer = torch.optim.Adam(self.model.parameters(), recipe.learning_rate, recipe.betas, fused=True)
+        self.optimizers = {"optimizer": self._optimizer(self.model)}
+        if self.task.adversary is not None:
+            self.optimizers["adversary_optimizer"] = self._optimizer(self.task.adversary.to(self.accelerator.device))
         set_seed(recipe.seed, device_specific=True)
         self.task.seed(recipe.seed, self.accelerator.process_index)
         if checkpoint:
@@ -110,10 +112,15 @@ class Run:
                 "position": asdict(self.position),
                 "model": self.model.state_dict(),
                 "ema": self.ema.state_dict(),
-                "optimizer": self.optimizer.state_dict(),
                 "random": states,
+                **{name: optimizer.state_dict() for name, optimizer in self.optimizers.items()},
             }
+            if self.task.adversary is not None:
+                content["adversary"] = self.task.adversary.state_dict()
             save_checkpoint(self.out / CHECKPOINT, content)
+
+    def _optimizer(self, module: nn.Module) -> torch.optim.Optimizer:
+        return torch.optim.Adam(module.parameters(), self.recipe.learning_rate, self.recipe.betas, fused=True)
 
     def _save_state(self, name: str, half: bool) -> None:
         step, codec = self.position.trained, self.recipe.codec
@@ -124,9 +131,10 @@ class Run:
         recipe, position, phase = self.recipe, self.position, phase_at(self.recipe, fraction)
         if phase is not self._phase:
             self._enter(phase)
-        for group in self.optimizer.param_groups:
-            group["lr"] = learning_rate(recipe, fraction, position.step)
-        self.optimizer.zero_grad()
+        for optimizer in self.optimizers.values():
+            for group in optimizer.param_groups:
+                group["lr"] = learning_rate(recipe, fraction, position.step)
+            optimizer.zero_grad()
         values: list[dict[str, Tensor]] = []
         for i in range(recipe.accumulate):
             batch = self.task.batch(phase.batch, phase.crop, self.accelerator.device)
@@ -135,24 +143,34 @@ class Run:
                 loss, means = self.objective(*batch)
                 self.accelerator.backward(loss / recipe.accumulate)
             values.append({"loss": loss.detach(), **means})
-        norm = self.accelerator.clip_grad_norm_(self.model.parameters(), recipe.clip)
+        learners = [module for module in (self.model, self.task.adversary) if module is not None]
+        norms = [self.accelerator.clip_grad_norm_(module.parameters(), recipe.clip) for module in learners]
         position.step += 1
-        if not math.isfinite(float(norm)):
+        if not all(math.isfinite(float(norm)) for norm in norms):
             self._skip()
             return
         position.skipped_in_row = 0
-        self.optimizer.step()
+        for optimizer in self.optimizers.values():
+            optimizer.step()
         update_average(self.ema, self.model, ema_decay(recipe, position.trained))
         for means in values:
             self._sums.update({name: float(value) for name, value in means.items()})
             self._sums["batches"] += 1
-            self._sums["images"] += phase.batch * self.accelerator.num_processes
+            self._sums["crops"] += phase.batch * self.accelerator.num_processes
 
     def _enter(self, phase: Phase) -> None:
         """Train what the phase trains; processes agree on gradients anew."""
-        self._phase = phase
-        for name, parameter in self.model.named_parameters():
-            parameter.requires_grad_(not phase.only or name.startswith(tuple(phase.only)))
+        self._phase, number = phase, self.recipe.phases.index(phase)
+        if number > self.position.phase and phase.adversarial:
+            self.position.best = math.inf  # losses that a listener hears less are worse than before, and meant to be
+        self.position.phase = number
+        for (name, parameter), mean in zip(self.model.named_parameters(), self.ema.parameters(), strict=True):
+            parameter.requires_grad_(phase.trains(name))
+            if not parameter.requires_grad:
+                parameter.data.copy_(mean)
+        if self.task.adversary is not None:
+            self.task.adversary.requires_grad_(phase.adversarial)
+        self.task.enter(phase)
         self.objective = self.accelerator.prepare(self.task.objective)
 
     def _skip(self) -> None:
@@ -175,9 +193,9 @@ class Run:
         sums, self._sums = self._sums, Counter()
         if not sums:  # every step was skipped
             return
-        batches, images = sums.pop("batches"), sums.pop("images")
+        batches, crops = sums.pop("batches"), sums.pop("crops")
         means = {name: value / batches for name, value in sums.items()}
-        numbers = self.task.numbers(means) | {"loss": means["loss"], "images/s": images / seconds}
+        numbers = self.task.numbers(means) | {"loss": means["loss"], "crops/s": crops / seconds}
         if self.position.skipped:
             numbers["skipped"] = self.position.skipped
         self.report.numbers(self.position.trained, fraction_done(self.recipe, self.position), numbers)
@@ -188,7 +206,7 @@ class Run:
         position.validations = number
         if self.accelerator.is_main_process and (result := self.task.validate(self.ema)) is not None:
             self.report.say(f"step {position.trained}  {result}")
-            self.report.scalars(position.trained, {"validation": result.score})
+            self.report.scalars(position.trained, {"validation": result.score, **result.scalars()})
             with open(self.out / "validation.jsonl", "a") as file:
                 file.write(json.dumps({"step": position.trained, **result.row()}) + "\n")
             if result.score < position.best:
@@ -219,7 +237,10 @@ class Run:
     def _restore(self, checkpoint: dict[str, Any]) -> None:
         """All of a checkpoint but the model's weights, which are there."""
         self.ema.load_state_dict(checkpoint["ema"])
-        self.optimizer.load_state_dict(checkpoint["optimizer"])
+        for name, optimizer in self.optimizers.items():
+            optimizer.load_state_dict(checkpoint[name])
+        if self.task.adversary is not None:
+            self.task.adversary.load_state_dict(checkpoint["adversary"])
         process = self.accelerator.process_index
         if process < len(checkpoint["random"]):
             states = checkpoint["random"][process]

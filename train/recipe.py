@@ -24,15 +24,21 @@ class Settings(BaseModel):
 
 
 class Phase(Settings):
-    """Batches of `batch` crops, `crop` wide in the task's unit (pixels), until a fraction of the schedule.
+    """Batches of `batch` crops, `crop` wide in the task's unit (pixels, samples), until a fraction of the schedule.
 
-    only: train the parts of the model whose names begin so, and leave the others as they are; all if empty.
+    only: train the parts of the model whose names begin so, and leave the others as their averages are; all if empty.
+    adversarial: train against the task's adversary, which learns too; what validated best before no longer counts.
     """
 
     until: float = Field(gt=0, le=1)
     crop: int = Field(gt=0)
     batch: int = Field(gt=0)
     only: list[str] = []
+    adversarial: bool = False
+
+    def trains(self, name: str) -> bool:
+        """Whether a parameter, or anything of the part of the model that is called so, is trained."""
+        return not self.only or any(name.startswith(start) or start.startswith(f"{name}.") for start in self.only)
 
 
 class Recipe(Settings):

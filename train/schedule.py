@@ -18,6 +18,7 @@ class Position:
     step: int = 0
     seconds: float = 0.0
     before: int = 0
+    phase: int = -1  # the number of the last one begun
     validations: int = 0
     best: float = math.inf
     skipped: int = 0  # steps with a gradient that was not finite

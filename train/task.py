@@ -11,7 +11,7 @@ from torch import Tensor, device, nn
 
 from .checkpoint import State
 from .errors import TrainError
-from .recipe import Recipe
+from .recipe import Phase, Recipe
 
 Track = Callable[[Iterable[Any], int], Iterable[Any]]
 
@@ -22,7 +22,8 @@ class Task(Protocol):
     """A model, the batches it sees, what they should cost, and what its coded files are worth."""
 
     model: nn.Module  # the network that is trained, averaged and exported
-    objective: nn.Module  # forward(*batch) -> (loss, {name: mean over the batch}), scalars; holds the model
+    objective: nn.Module  # forward(*batch) -> (loss, {name: mean over the batch}), scalars; holds what learns
+    adversary: nn.Module | None  # learns in adversarial phases only, with an optimizer of its own, and is not exported
     data_key: str  # names the training data
     settings: dict[str, Any]  # of the recipe's `task`, with every default filled in
     notes: list[str]  # what the user should know about the data, sentences
@@ -34,6 +35,9 @@ class Task(Protocol):
 
     def initialise(self) -> None:
         """Start the model's weights from the data. Called once, when nothing is resumed."""
+
+    def enter(self, phase: Phase) -> None:
+        """A phase begins or, after an interruption, goes on."""
 
     def seed(self, seed: int, process: int) -> None:
         """Draw batches of this process from here on, independent of the other processes'."""
@@ -63,6 +67,9 @@ class Validation(Protocol):
 
     def row(self) -> dict[str, Any]:
         """The measured values, as JSON takes them."""
+
+    def scalars(self) -> dict[str, float]:
+        """What is shown over the steps, besides the score."""
 
 
 def find_task(codec: str) -> type[Task]:

@@ -45,6 +45,9 @@ class ImageValidation:
             "psnr": [p for _, p in self.curve],
         }
 
+    def scalars(self) -> dict[str, float]:
+        return {}
+
 
 def validate(
     model: ImageModel, pictures: Sequence[np.ndarray], positions: Sequence[int], anchor: Curve

@@ -19,7 +19,7 @@ TITLES = {
     "bpp": "Rate (bits per pixel, estimated), better ↓",
     "PSNR": "PSNR (dB), better ↑",
     "validation": "Validation score, better ↓",
-    "images/s": "Images per second, better ↑",
+    "crops/s": "Crops per second, better ↑",
 }
 
 

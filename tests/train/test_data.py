@@ -7,7 +7,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from kodek.datasets import MediaError
-from kodek.datasets.store import CropStore, build_store, group_of
+from kodek.datasets.memory_map import group_of
+from kodek.datasets.store import CropStore, build_store
 from kodek.train import TrainError
 from kodek.train.data import hold_out, prepare
 from kodek.train.tasks.image import Crops

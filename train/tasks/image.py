@@ -27,7 +27,7 @@ from ..data import prepare
 from ..errors import TrainError
 from ..export import export_model, import_model
 from ..klt import initialise
-from ..recipe import Recipe, Settings, check
+from ..recipe import Phase, Recipe, Settings, check
 from ..task import Track
 from ..transfer import transfer
 from ..validate import Curve, ImageValidation, jpeg_curve, validate
@@ -105,6 +105,8 @@ class Crops:
 class ImageTask:
     """`kodek.train.task.Task` for the image codecs."""
 
+    adversary = None
+
     def __init__(self, recipe: Recipe, data: str, out: Path, track: Track) -> None:
         settings = check(ImageSettings, recipe.task, "The recipe's task")
         self._lambdas, self._positions, self._first = settings.lambdas, settings.positions, recipe.phases[0]
@@ -144,6 +146,9 @@ class ImageTask:
         except KeyError as error:
             raise TrainError(f"{self._transforms} holds no image codec.") from error
         transfer(self.model, state.weights, (lambdas, self._lambdas), crops)
+
+    def enter(self, phase: Phase) -> None:
+        pass
 
     def seed(self, seed: int, process: int) -> None:
         self._store.random = np.random.default_rng([seed, process])
