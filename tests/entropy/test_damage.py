@@ -22,6 +22,8 @@ def example(profile: int):
     encoder.push(symbols, index, tables)
     encoder.push_bits(np.array([5, 2], np.uint32), 3)
     encoder.push_adaptive(tokens, AdaptiveModel(9))
+    weights = rng.integers(0, 50, (N, 9), np.uint32) + 1
+    encoder.push_weighted(tokens, weights)
     payload = encoder.finish()
 
     def decode(data: bytes) -> bool:
@@ -30,6 +32,7 @@ def example(profile: int):
         same = np.array_equal(decoder.pop(index, tables), symbols)
         same &= decoder.pop_bits(2, 3).tolist() == [5, 2]
         same &= np.array_equal(decoder.pop_adaptive(N, AdaptiveModel(9)), tokens)
+        same &= np.array_equal(decoder.pop_weighted(weights), tokens)
         decoder.finish()
         return same
 

@@ -39,6 +39,17 @@ PAYLOADS = [
     ),
 ]
 
+WEIGHTS = ((np.arange(N)[:, None] * 31 + np.arange(11) ** 3) % 97).astype(np.uint32)
+WEIGHTED = [
+    "003dffae0200009d12217530e6ab52802e112b25ef12704d57",
+    "000040fb0442030600109aa82967f80500e8186f9352dc7ef2871382c7bdb67ed99844",
+    (
+        "0000c00500fb83e400da1b80000cbb3c0050dcf30bc1142101da5df600aada5b00eb3657002ded0800aac3190086420b"
+        "00b8140500200d0600037706004a722f00ba470b0057cd090024e86b0049f106003d137d00034a080010c07100508710"
+        "0053db16005c35080076190b0081d40700245c14002a190b0060764000522809005bc4"
+    ),
+]
+
 
 def encode(profile: int) -> bytes:
     encoder = Encoder(profile)
@@ -78,6 +89,16 @@ def test_the_specification_is_enough_to_read_them(profile: int) -> None:
     assert [decoder.adaptive(counts, 32, 65536) for _ in range(N)] == TOKENS.tolist()
     assert [decoder.interval([0, 5, 8], 3) for _ in range(2)] == [0, 1]
     assert decoder.finished()
+
+
+@pytest.mark.parametrize("profile", range(3))
+def test_symbols_under_weights(profile: int) -> None:
+    encoder = Encoder(profile)
+    encoder.push_weighted(TOKENS, WEIGHTS)
+    assert encoder.finish().hex() == WEIGHTED[profile]
+    second = SecondDecoder(bytes.fromhex(WEIGHTED[profile]), profile)
+    assert [second.weighted(row) for row in WEIGHTS.tolist()] == TOKENS.tolist()
+    assert second.finished()
 
 
 @dataclass
@@ -152,10 +173,12 @@ class SecondDecoder:
             value = table.offset - 1 - z // 2 if z % 2 else value + z // 2
         return (value << table.shift) + self.bits(table.shift)
 
+    def weighted(self, weights: list[int]) -> int:
+        share, total = (1 << self.adaptive_bits) - len(weights), sum(weights)
+        return self.interval([b * share // total + i for i, b in enumerate(_starts(weights))], self.adaptive_bits)
+
     def adaptive(self, counts: list[int], increment: int, limit: int) -> int:
-        share, total = (1 << self.adaptive_bits) - len(counts), sum(counts)
-        below = _starts(counts)
-        s = self.interval([b * share // total + i for i, b in enumerate(below)], self.adaptive_bits)
+        s = self.weighted(counts)
         counts[s] += increment
         if sum(counts) > limit:
             counts[:] = [(c + 1) // 2 for c in counts]
