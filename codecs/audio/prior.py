@@ -95,7 +95,7 @@ class Prior(nn.Module):
         below, coded = nothing, []
         for number, stage in enumerate(self.stages[:stages]):
             known = nothing
-            if number < past.shape[1]:
+            if before and number < past.shape[1]:
                 known = place(stage.embed(past[:, number]), nothing, slice(before))
             if only is None or number in only:
                 context = self.blocks(below)
