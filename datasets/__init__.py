@@ -13,20 +13,22 @@ from .read import READABLE_SUFFIXES, START, is_picture, read_picture
 from .resample import Resampler
 from .sound_stream import AUDIO_SUFFIXES, AudioInfo, audio_info, is_sound
 from .video import Video, iter_frames, read_video, write_y4m
+from .wav_pipe import Pcm, read_pcm, read_wav_start
 from .write import WRITABLE_SUFFIXES, write_picture
-from .write_audio import FLAC_BITS, wav_holds, write_flac, write_wav
+from .write_audio import FLAC_BITS, pcm_bytes, wav_holds, wav_start, write_flac, write_wav
 
 __all__ = [
     "AUDIO_SUFFIXES",
     "DEFAULT_MAX_PIXELS",
+    "FLAC_BITS",
     "READABLE_SUFFIXES",
     "START",
     "WRITABLE_SUFFIXES",
-    "FLAC_BITS",
     "Audio",
     "AudioInfo",
     "MediaError",
     "MediaWriteError",
+    "Pcm",
     "Picture",
     "Resampler",
     "Video",
@@ -41,11 +43,15 @@ __all__ = [
     "is_sound",
     "iter_audio",
     "iter_frames",
+    "pcm_bytes",
     "read_audio",
+    "read_pcm",
     "read_picture",
     "read_video",
+    "read_wav_start",
     "resample",
     "wav_holds",
+    "wav_start",
     "write_flac",
     "write_picture",
     "write_wav",

@@ -88,7 +88,7 @@ def sound_stream(source: str | Path | BinaryIO) -> Iterator[tuple[Any, Any]]:
     with _opened(source, name) as file:
         av = library("av")
         try:
-            container = av.open(file, options={"format_whitelist": _FORMATS}, metadata_errors="replace")
+            container = av.open(file, "r", options={"format_whitelist": _FORMATS}, metadata_errors="replace")
         except av.error.FFmpegError as error:
             raise MediaError(f"{name} is not sound in a format that can be read: {_FORMAT_NAMES}.") from error
         try:

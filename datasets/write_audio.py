@@ -9,7 +9,7 @@ import struct
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import numpy as np
 
@@ -71,7 +71,7 @@ def write_wav(
             if not wav_holds(channels, length, bits, len(head)):
                 raise MediaWriteError(f"{name} can't be written: WAV ends at 4 GiB, FLAC doesn't.")
             for samples in _blocks(piece, name):
-                file.write(_packed(samples, bits))
+                file.write(pcm_bytes(samples, bits))
         size = channels * length * width
         file.write(b"\0" * (size % 2))
         end = file.tell()
@@ -125,6 +125,22 @@ def write_flac(
     return [key for key in tags or {} if key not in kept]
 
 
+def wav_start(channels: int, rate: int, bits: int) -> bytes:
+    """What a WAV stream begins with whose length nobody knows yet, as FFmpeg writes it into pipes; then `pcm_bytes`."""
+    head = _wav_head(channels, rate, bits)
+    return b"RIFF\xff\xff\xff\xffWAVE" + head + b"data\xff\xff\xff\xff"
+
+
+def pcm_bytes(samples: np.ndarray, bits: int) -> bytes:
+    """float32 [channels, n] -> interleaved little-endian integers of 16 or 24 bits, or floats of 32."""
+    if bits == 32:
+        return np.ascontiguousarray(samples.T, "<f4").tobytes()
+    integers = np.ascontiguousarray(_integers(samples, bits).T, "<i4")
+    if bits == 16:
+        return integers.astype("<i2").tobytes()
+    return integers.view(np.uint8).reshape(-1, 4)[:, :3].tobytes()
+
+
 def _pieces(sound: Audio | Iterable[Audio]) -> tuple[Audio, Iterator[Audio]]:
     """The first piece, and all of them."""
     pieces = iter([sound] if isinstance(sound, Audio) else sound)
@@ -167,16 +183,6 @@ def _info(tags: Mapping[str, str]) -> tuple[bytes, list[str]]:
 
 def _chunk(name: bytes, content: bytes) -> bytes:
     return name + struct.pack("<I", len(content)) + content + b"\0" * (len(content) % 2)
-
-
-def _packed(samples: np.ndarray, bits: int) -> Any:
-    """The bytes of WAV's samples, channel by channel."""
-    if bits == 32:
-        return np.ascontiguousarray(samples.T, "<f4").data
-    integers = np.ascontiguousarray(_integers(samples, bits).T, "<i4")
-    if bits == 16:
-        return integers.astype("<i2").data
-    return integers.view(np.uint8).reshape(-1, 4)[:, :3].tobytes()
 
 
 def _integers(samples: np.ndarray, bits: int) -> np.ndarray:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 
-from kodek.codecs.audio.quality import stages_of
 from kodek.codecs.container import Bytes, Limits
 from kodek.datasets import Resampler
 
@@ -16,13 +15,15 @@ from .api import load_for
 from .arrays import to_samples
 
 if TYPE_CHECKING:
+    from typing import TypeAlias
+
     import torch
 
     from kodek.codecs.audio.codec import AudioCodec
     from kodek.codecs.header import LiveHeader
 
-    Samples = np.ndarray | torch.Tensor
-    Model = str | Path | AudioCodec
+    Samples: TypeAlias = np.ndarray | torch.Tensor
+    Model: TypeAlias = str | Path | AudioCodec
 
 SPAN = 1 << 16  # samples that are decoded at once for the whole
 
@@ -322,3 +323,12 @@ class _Waiting:
         taken, rest = joined[:, :count], joined[:, count:]
         self._pieces, self.count = [rest] if rest.shape[1] else [], rest.shape[1]
         return np.ascontiguousarray(taken)
+
+
+def stages_of(quality: float, most: int = 48) -> int:
+    """The stages that a quality from 0 to 100 has, `most` at most. Raises ValueError."""
+    from kodek.codecs.audio.model import stage_count
+
+    if not 0 <= quality <= 100:
+        raise ValueError("quality must lie between 0 and 100")
+    return stage_count(quality, most)

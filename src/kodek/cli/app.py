@@ -8,6 +8,7 @@ import typer
 from . import (
     bench,
     compare,
+    cut,
     decode,
     demo,
     encode,
@@ -27,6 +28,7 @@ for _command in (
     decode.decode,
     info.info,
     verify.verify,
+    cut.cut,
     compare.compare,
     models.models,
     train.train,
@@ -57,7 +59,7 @@ def _main(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
-    """Pictures to small .kdk files that decode to the same symbols on every machine, and back."""
+    """Pictures and sound to small .kdk files that decode to the same symbols on every machine, and back."""
     if context.invoked_subcommand is None:
         print(context.get_help())
 

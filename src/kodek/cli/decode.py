@@ -10,7 +10,7 @@ import typer
 from . import batch, options
 from .batch import Job
 from .errors import Code, Failure
-from .media import DEFAULT_SUFFIX, check_options, suffix_of
+from .media import DEFAULT_SUFFIX, check_live, check_options, suffix_of
 from .streams import STANDARD, SUFFIX, check_output, find_weights, naming, open_stream
 from .summary import Done
 
@@ -51,10 +51,10 @@ def decode(
     many = batch.is_folder(source)
     shared = options.Shared(strip, force, threads, device, single=not many)
     if live:
+        check_live(context, source)
         from .live import decode_live
 
-        check_options(context, "audio", source)
-        return decode_live(source, target, shared, format, depth, json)
+        return decode_live(source, target, shared, format, depth)
     if format is not None:
         format = suffix_of(format, "image", "audio")
 

@@ -10,7 +10,7 @@ import typer
 from . import batch, options
 from .batch import Job
 from .errors import Code, Failure
-from .media import check_options, writable
+from .media import check_live, check_options, writable
 from .streams import SUFFIX, check_output, open_media
 from .summary import Done
 
@@ -48,13 +48,15 @@ def encode(
         raise Failure(Code.USAGE, f"{', '.join(_GOALS[:-1])} and {_GOALS[-1]} exclude each other.")
     many = batch.is_folder(source)
     shared = options.Shared(strip, force, threads, device, single=not many)
+    if (rate is not None or channels is not None) and not (live and rate):
+        raise Failure(Code.USAGE, "--rate, and --channels beside it, say what raw samples are: they need --live.")
     if live:
+        check_live(context, source)
         from .live import encode_live
 
-        check_options(context, "audio", source)
-        return encode_live(source, target, shared, model, quality, rate, channels, target_kbps, json)
-    if rate is not None or channels is not None:
-        raise Failure(Code.USAGE, "--rate and --channels say what raw samples are, so they need --live.")
+        return encode_live(
+            source, target, shared, model, options.DEFAULT_QUALITY if quality is None else quality, rate, channels
+        )
     if model is not None:
         from kodek.codecs import zoo
 

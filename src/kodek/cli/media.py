@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 import typer
@@ -21,17 +21,31 @@ _OPTIONS: Mapping[str, Kind] = {
     **dict.fromkeys(("target_size", "target_bpp", "target_psnr", "effort", "region", "max_pixels"), "image"),
     **dict.fromkeys(("target_kbps", "rate", "channels", "partial", "depth", "live"), "audio"),
 }
+_NOT_LIVE = ("target_kbps", "partial", "strip", "json")
 
 
 def check_options(context: typer.Context, kind: Kind, source: str) -> None:
     """Raise Failure for an option on the command line that is for other media than `source`, which is of `kind`."""
+    for name, option in _given(context):
+        if _OPTIONS.get(name, kind) != kind:
+            wanted, found = NOUNS[_OPTIONS[name]], NOUNS[kind]
+            raise Failure(Code.USAGE, f"{option} is for {wanted}, but {input_name(source)} holds {found}.")
+
+
+def check_live(context: typer.Context, source: str) -> None:
+    """Raise Failure for an option on the command line that a live stream has no use for."""
+    check_options(context, "audio", source)
+    for name, option in _given(context):
+        if name in _NOT_LIVE:
+            raise Failure(Code.USAGE, f"{option} is for files, so it can't be with --live.")
+
+
+def _given(context: typer.Context) -> Iterator[tuple[str, str]]:
+    """The parameters that are on the command line, and how they are written there."""
     for name in context.params:
-        given = context.get_parameter_source(name)
-        if given is not None and given.name == "COMMANDLINE" and _OPTIONS.get(name, kind) != kind:
-            option = f"--{name.replace('_', '-')}"
-            raise Failure(
-                Code.USAGE, f"{option} is for {NOUNS[_OPTIONS[name]]}, but {input_name(source)} holds {NOUNS[kind]}."
-            )
+        source = context.get_parameter_source(name)
+        if source is not None and source.name == "COMMANDLINE":
+            yield name, f"--{name.replace('_', '-')}"
 
 
 def writable(kind: Kind) -> frozenset[str]:

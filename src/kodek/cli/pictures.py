@@ -14,12 +14,14 @@ from .streams import input_name, naming, output
 from .summary import DonePicture
 
 if TYPE_CHECKING:
+    from typing import TypeAlias
+
     from kodek.codecs.container import Bytes, ImageHeader, Limits
     from kodek.codecs.image.area import Region
     from kodek.codecs.image.target import Target
     from kodek.codecs.target import Found
 
-    Goal = float | Target | None  # a quality, a target, or what is usual
+    Goal: TypeAlias = float | Target | None  # a quality, a target, or what is usual
 
 
 def encode(

@@ -31,7 +31,7 @@ def encode(
 ) -> DoneSound:
     """`source`: what the sound of the job is read from."""
     from kodek.codecs.container import Limits
-    from kodek.datasets import audio_info
+    from kodek.datasets import audio_info, iter_audio
 
     from ..api import find_model
 
@@ -39,7 +39,7 @@ def encode(
     entry = find_model("audio", model)
     with naming(job.source), steps_bar(shared.single, DoneSound.speed) as progress:
         info = audio_info(source)
-        pieces = read(source, Limits.max_seconds)
+        pieces = codable(iter_audio(source, max_seconds=Limits.max_seconds))
         first = next(pieces)
         from .torch_setup import set_up
 
@@ -76,12 +76,11 @@ def encode(
     )
 
 
-def read(source: str | BinaryIO, max_seconds: float | None = None) -> Iterator[Audio]:
-    """The pieces of a file that can be coded. Raises MediaError, Failure for more channels than that."""
+def codable(pieces: Iterator[Audio]) -> Iterator[Audio]:
+    """The pieces. Raises Failure for more channels than can be coded."""
     from kodek.codecs.header import MAX_CHANNELS
-    from kodek.datasets import iter_audio
 
-    for piece in iter_audio(source, max_seconds=max_seconds):
+    for piece in pieces:
         if len(piece.samples) > MAX_CHANNELS:
             raise Failure(Code.INPUT, f"Sound of {len(piece.samples)} channels can't be coded, {MAX_CHANNELS} at most.")
         yield piece

@@ -99,7 +99,8 @@ def open_media(source: str) -> Iterator[tuple[Kind, str | BinaryIO]]:
         yield "image", cast(BinaryIO, _Resumed(start, stdin))
         return
     with tempfile.SpooledTemporaryFile(_SPOOLED) as spool:  # sound is read by seeking
-        shutil.copyfileobj(_Resumed(start, stdin), spool)
+        spool.write(start)
+        shutil.copyfileobj(stdin, spool)
         yield "audio", cast(BinaryIO, spool)
 
 
