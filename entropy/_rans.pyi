@@ -141,6 +141,13 @@ class AdaptiveModel:
     def contexts(self) -> int: ...
     def reset(self) -> None: ...
 
+def exp2_weights(logits: NDArray[np.float64], bits: int, table: NDArray[np.uint32]) -> NDArray[np.uint32]:
+    """2^logits as integer weights, [n, K]; each row up to a factor of its own.
+
+    logits: [n, K], C-contiguous, integers in units of 2^-bits, below 2^30 in value; bits: 9 to 28; table: 2^-(i / 256)
+    for each distance i to a row's largest logit, in units of its last entry, which is for all that are farther.
+    """
+
 def crc32c(data: bytes, value: int = 0) -> int:
     """CRC-32C (Castagnoli) of data, continuing from `value`."""
 

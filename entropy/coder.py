@@ -24,8 +24,8 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ._rans import PROFILES, Decoder, Encoder, Tables, symbol_hash
-from .exact import LATENT_BITS, Exact
+from ._rans import PROFILES, Decoder, Encoder, Tables, exp2_weights, symbol_hash
+from .exact import EXP2, LATENT_BITS, LOGIT_BITS
 
 SCALE_MIN = 0.11
 SCALES_PER_OCTAVE = 12
@@ -35,13 +35,15 @@ SCALES = SCALE_MIN * 2.0 ** (np.arange(SCALE_COUNT) / SCALES_PER_OCTAVE)  # 0.11
 SYMBOL_LIMIT = 32000  # of int16
 LATENT_UNIT = 2.0**LATENT_BITS
 
+EXP2_WEIGHTS = EXP2.numpy().astype(np.uint32)
+
 
 class Coder(Protocol):
     def code(self, values: Tensor | None, mean: Tensor, index: Tensor) -> Tensor: ...
 
 
 class CategoryCoder(Protocol):
-    """values: int64 [B, n], symbols 0 to K - 1; logits: [B, n, K], to the base 2; -> the symbols."""
+    """values: int64 [B, n], symbols 0 to K - 1; logits: [B, n, K], to the base 2 (exact: in 2^-24); -> the symbols."""
 
     def code_categories(self, values: Tensor | None, logits: Tensor) -> Tensor: ...
 
@@ -179,8 +181,8 @@ class SymbolDecoder:
 
 
 def category_weights(logits: Tensor) -> NDArray[np.uint32]:
-    """Exact logits [B, n, K] -> integer weights [B * n, K] as the C++ coder takes them."""
-    return Exact().weights(logits, -1).to(torch.int32).flatten(0, -2).cpu().numpy().view(np.uint32)
+    """Exact logits [B, n, K] -> integer weights [B * n, K], as `Exact.weights` has them."""
+    return exp2_weights(logits.flatten(0, -2).cpu().numpy(), LOGIT_BITS, EXP2_WEIGHTS)
 
 
 def table_numbers(index: Tensor, tables: Tables) -> NDArray[np.uint8] | NDArray[np.uint16]:

@@ -31,6 +31,7 @@ ACTIVATION_BITS = 12  # activations are multiples of 2^-12
 WEIGHT_BITS = 14
 GAIN_BITS = 12
 INVERSE_BITS = 16  # inverse gains are small numbers
+LOGIT_BITS = 2 * ACTIVATION_BITS  # logits of categories are products of activations
 LATENT_BITS = 4  # decoded latents are multiples of 1/16
 
 WEIGHT_ONE = 15  # bits of the largest attention weight
@@ -149,8 +150,8 @@ class Exact:
     def weights(self, logits: Tensor, dim: int) -> Tensor:
         """2^(logits - their maximum along dim), integers of 2^-15; a softmax is their share of the sum."""
         steps = self.rescale(logits, ACTIVATION_BITS - EXP2_BITS)
-        steps = (steps - steps.amax(dim, keepdim=True)).clamp_(min=-WEIGHT_ONE * 2.0**EXP2_BITS)
-        return EXP2.to(logits.device)[(-steps).long()]
+        below = (steps.amax(dim, keepdim=True) - steps).clamp_(max=WEIGHT_ONE * 2.0**EXP2_BITS).int()
+        return EXP2.to(logits.device).index_select(0, below.flatten()).view(below.shape)
 
     def divide(self, x: Tensor, y: Tensor | int) -> Tensor:
         """floor(x / y), by an exact remainder."""

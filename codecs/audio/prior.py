@@ -27,6 +27,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from kodek.entropy.coder import CategoryCoder
 from kodek.entropy.exact import ACTIVATION_BITS, Arithmetic
 from torch import Tensor, nn
@@ -91,7 +92,7 @@ class Prior(nn.Module):
             past = torch.zeros((batch, 0, 0), dtype=torch.int64, device=vectors.device)
         past = past[:, :, max(0, past.shape[2] - self.config.past) :]
         before = past.shape[2]
-        nothing = vectors.new_zeros((batch, self.config.width, 1, before + frames))
+        nothing = vectors.new_zeros((1, self.config.width, batch, before + frames))  # segments are rows of a picture
         below, coded = nothing, []
         for number, stage in enumerate(self.stages[:stages]):
             known = nothing
@@ -122,7 +123,7 @@ class Prior(nn.Module):
 
 
 class Block(nn.Module):
-    """x [B, width, 1, T] plus what the frames around tell."""
+    """x [1, width, B, T] plus what the frames around tell."""
 
     def __init__(self, c: PriorConfig, arithmetic: Arithmetic) -> None:
         super().__init__()
@@ -148,19 +149,18 @@ class Stage(nn.Module):
         self.leave = a.conv(c.width, c.rank)
 
     def embed(self, codes: Tensor) -> Tensor:
-        """int64 [B, n] -> activations [B, width, 1, n]."""
-        return self.enter(self.table(codes)[..., : self.rank].transpose(1, 2)[:, :, None])
+        """int64 [B, n] -> activations [1, width, B, n]."""
+        return self.enter(self.table(codes)[..., : self.rank].permute(2, 0, 1)[None])
 
     def logits(self, x: Tensor) -> Tensor:
-        """Activations [B, width, 1, n] -> the logit of every code, [B, n, codes]."""
-        a = self.arithmetic
+        """Activations [1, width, B, n] -> the logit of every code, [B, n, codes] (exact: in 2^-24)."""
         vectors, bias = self.table().split([self.rank, 1], 1)
-        products = self.leave(x)[:, :, 0].transpose(1, 2) @ vectors.T
-        return a.add(a.rescale(products, ACTIVATION_BITS), bias[:, 0])
+        one = self.arithmetic.constant(1.0, ACTIVATION_BITS)
+        return F.linear(self.leave(x)[0].permute(1, 2, 0), vectors, bias[:, 0] * one)
 
 
 def place(x: Tensor, nothing: Tensor, at: slice) -> Tensor:
-    """x [B, C, 1, n] at some frames of the zeros `nothing` [B, C, 1, T]."""
+    """x [1, C, B, n] at some frames of the zeros `nothing` [1, C, B, T]."""
     placed = nothing.clone()
     placed[..., at] = x
     return placed

@@ -26,7 +26,9 @@ namespace {
 
 template <class T>
 using In = nb::ndarray<const T, nb::ndim<1>, nb::device::cpu>;
-using Weights = nb::ndarray<const std::uint32_t, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+template <class T>
+using Rows = nb::ndarray<const T, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+using Weights = Rows<std::uint32_t>;
 template <class T>
 using Out = nb::ndarray<nb::numpy, T, nb::ndim<1>>;
 
@@ -58,10 +60,15 @@ class Contiguous {
 template <class T>
 struct OutArray {
   explicit OutArray(std::size_t n) : values(std::make_unique_for_overwrite<T[]>(n)), size(n) {}
-  Out<T> release() {
+  template <class... Sides>
+  auto release(Sides... sides) {
     T* data = values.release();
     nb::capsule owner(data, [](void* p) noexcept { delete[] static_cast<T*>(p); });
-    return Out<T>(data, {size}, owner);
+    if constexpr (sizeof...(sides) == 0) {
+      return Out<T>(data, {size}, owner);
+    } else {
+      return nb::ndarray<nb::numpy, T, nb::ndim<sizeof...(sides)>>(data, {sides...}, owner);
+    }
   }
   std::unique_ptr<T[]> values;
   std::size_t size;
@@ -268,6 +275,16 @@ std::uint32_t symbol_hash(const In<std::int16_t>& symbols, std::uint32_t value) 
   return kodek::crc32c(reinterpret_cast<const std::uint8_t*>(s.view().data()), s.view().size_bytes(), value);
 }
 
+auto exp2_weights(const Rows<double>& logits, int bits, const In<std::uint32_t>& table) {
+  const Contiguous<std::uint32_t> t(table);
+  OutArray<std::uint32_t> weights(logits.size());
+  {
+    nb::gil_scoped_release unlocked;
+    kodek::exp2_weights({logits.data(), logits.size()}, logits.shape(1), bits - 8, t.view(), weights.values.get());
+  }
+  return weights.release(logits.shape(0), logits.shape(1));
+}
+
 void bind_tables(nb::module_& m) {
   const auto freqs = nb::arg("freqs").noconvert();
   const auto sizes = nb::arg("sizes").noconvert();
@@ -384,6 +401,7 @@ NB_MODULE(_rans, m) {
   bind_decoder(m);
   bind_adaptive_model(m);
   bind_profiles(m);
+  m.def("exp2_weights", &exp2_weights, "logits"_a.noconvert(), "bits"_a, "table"_a.noconvert());
   m.def("crc32c", &crc32c_bytes, "data"_a, "value"_a = 0);
   m.def("symbol_hash", &symbol_hash, "symbols"_a.noconvert(), "value"_a = 0);
 }

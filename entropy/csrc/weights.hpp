@@ -6,10 +6,12 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <numeric>
 #include <span>
 #include <stdexcept>
 #include <utility>
+#include <vector>
 
 namespace kodek {
 
@@ -45,6 +47,28 @@ inline void check_weights(std::span<const std::uint32_t> weights, std::size_t co
   if (weights.size() != count * alphabet) throw std::invalid_argument("the weights and their number differ");
   for (std::size_t i = 0; i < count; ++i) {
     if (sum_of(weights.subspan(i * alphabet, alphabet)) == 0) throw std::invalid_argument("all weights are zero");
+  }
+}
+
+// Weights of logits to the base 2: integers in 2^-(8 + shift), which are rounded to 2^-8; `table` holds 2^-(i / 256)
+// for distances i below the largest of a row, and its last entry is for all farther ones.
+inline void exp2_weights(std::span<const double> logits, std::size_t alphabet, int shift,
+                         std::span<const std::uint32_t> table, std::uint32_t* weights) {
+  if (table.empty()) throw std::invalid_argument("the table is empty");
+  if (shift < 1 || shift > 20) throw std::invalid_argument("shift must be 1 to 20");
+  const double limit = static_cast<double>(std::int64_t{1} << (30 + shift));
+  const std::int64_t half = std::int64_t{1} << (shift - 1);
+  const auto last = static_cast<std::int32_t>(table.size() - 1);
+  std::vector<std::int32_t> steps(alphabet);
+  for (std::size_t row = 0; row < logits.size(); row += alphabet) {
+    std::int32_t largest = std::numeric_limits<std::int32_t>::min();
+    for (std::size_t s = 0; s < alphabet; ++s) {
+      const double logit = logits[row + s];
+      if (!(logit < limit && logit > -limit)) throw std::invalid_argument("a logit is out of range");
+      steps[s] = static_cast<std::int32_t>((static_cast<std::int64_t>(logit) + half) >> shift);
+      largest = std::max(largest, steps[s]);
+    }
+    for (std::size_t s = 0; s < alphabet; ++s) weights[row + s] = table[std::min(largest - steps[s], last)];
   }
 }
 
