@@ -11,8 +11,11 @@ import numpy as np
 import pytest
 from kodek.codecs import zoo
 from PIL import Image
+from safetensors.numpy import save_file
 
-from kodek import cli
+from kodek import api, cli
+
+from ..codecs.toy_audio import ToyCodec
 
 
 @dataclass(frozen=True)
@@ -23,6 +26,7 @@ class Result:
 
 
 Kodek = Callable[..., Result]
+Toy = ToyCodec
 
 
 @pytest.fixture(scope="session")
@@ -67,6 +71,22 @@ def photo(tmp_path: Path) -> Path:
     path = tmp_path / "photo.png"
     Image.fromarray(pixels(50, 70)).save(path)
     return path
+
+
+@pytest.fixture
+def toy(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> ToyCodec:
+    """The codec of sound that the only weights of such stand for."""
+    from kodek.codecs.audio import file, live
+
+    codec = ToyCodec()
+    metadata = {"codec": "audio-toy", "name": codec.name, "generation": codec.generation.hex(), "version": "1"}
+    folder = tmp_path / "data" / "kodek" / "models" / codec.name
+    folder.mkdir(parents=True)
+    save_file({"nothing": np.zeros(1)}, folder / "weights.safetensors", metadata)
+    monkeypatch.setitem(api.DEFAULT_CODECS, "audio", "audio-toy")
+    for module in (file, live):
+        monkeypatch.setattr(module, "load_codec", lambda path, device: codec)
+    return codec
 
 
 @pytest.fixture

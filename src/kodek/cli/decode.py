@@ -10,7 +10,7 @@ import typer
 from . import batch, options
 from .batch import Job
 from .errors import Code, Failure
-from .media import DEFAULT_SUFFIX, check_live, check_options, suffix_of
+from .media import DEFAULT_SUFFIX, bits_of, check_live, check_options, suffix_of
 from .streams import STANDARD, SUFFIX, check_output, find_weights, naming, open_stream
 from .summary import Done
 
@@ -73,11 +73,12 @@ def decode(
             find_weights(job.source, header)
             told = "" if job.target == STANDARD else Path(job.target).suffix
             found = suffix_of(told or format or DEFAULT_SUFFIX[header.kind], header.kind)
+            bits = bits_of(found, depth)
             check_output(job.target, force)
             if isinstance(header, AudioHeader):
                 from . import sounds
 
-                return sounds.decode(job, data, header, shared, found, depth, partial)
+                return sounds.decode(job, data, header, shared, found, bits, partial)
             from . import pictures
 
             return pictures.decode(job, data, expect(ImageHeader, header), shared, found, region, limits)

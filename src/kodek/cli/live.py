@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, BinaryIO, Self, TypeVar
 
 from . import sounds
 from .errors import Code, Failure
-from .media import suffix_of
+from .media import bits_of, suffix_of
 from .options import Shared
 from .streams import STANDARD, check_output, find_weights, input_name, naming, output
 from .summary import span_words
@@ -78,7 +78,7 @@ def decode_live(source: str, target: str | None, shared: Shared, format: str | N
         raise Failure(Code.USAGE, f"Live sound goes to stdout as wav or {RAW}, not as {format}.")
     if format == RAW and (target != STANDARD or depth != "16"):
         raise Failure(Code.USAGE, f"The format {RAW} is for stdout, and has samples of 16 bits.")
-    bits = sounds.bits_of(suffix, depth)
+    bits = bits_of(suffix, depth)
     check_output(target, shared.force)
     with _opened(source) as stream:
         with naming(source):

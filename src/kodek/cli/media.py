@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 NOUNS: Mapping[Kind, str] = {"image": "pictures", "audio": "sound"}
 DEFAULT_SUFFIX: Mapping[Kind, str] = {"image": ".png", "audio": ".wav"}
 SOUND_SUFFIXES = (".flac", ".wav")
+_BITS = {"16": 16, "24": 24, "32f": 32}
 
 _OPTIONS: Mapping[str, Kind] = {
     **dict.fromkeys(("target_size", "target_bpp", "target_psnr", "effort", "region", "max_pixels"), "image"),
@@ -64,3 +65,13 @@ def suffix_of(text: str, *kinds: Kind) -> str:
         names = " ".join(sorted(known))
         raise Failure(Code.USAGE, f"'{text}' is not a suffix that {nouns} can be written with ({names}).")
     return suffix
+
+
+def bits_of(suffix: str, depth: str) -> int:
+    """Bits of a sample. Raises Failure for a depth that the format of sound doesn't have."""
+    from kodek.datasets import FLAC_BITS
+
+    bits = _BITS[depth]
+    if suffix == ".flac" and bits not in FLAC_BITS:
+        raise Failure(Code.USAGE, f"FLAC has samples of 16 or 24 bits: --depth {depth} is for WAV.")
+    return bits

@@ -3,7 +3,7 @@
 import math
 import re
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -122,7 +122,9 @@ RawRate = Annotated[
 RawChannels = Annotated[
     int | None, typer.Option("--channels", min=1, max=8, show_default="1", help="Of raw samples, interleaved.")
 ]
-Depth = Annotated[str, typer.Option("--depth", metavar="16|24|32f", help="Bits of sound's samples; 32f: floats, WAV.")]
+Depth = Annotated[
+    Literal["16", "24", "32f"], typer.Option("--depth", help="Bits of sound's samples; 32f: floats, in WAV only.")
+]
 Partial = Annotated[
     bool, typer.Option("--partial", help="Sound: silence for what is damaged or cut off, and exit code 9.")
 ]

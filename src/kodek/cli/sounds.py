@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from kodek.codecs.container import AudioHeader, Bytes
     from kodek.datasets import Audio
 
-DEPTHS = {"16": 16, "24": 24, "32f": 32}
-
 
 def encode(
     job: Job,
@@ -87,13 +85,12 @@ def codable(pieces: Iterator[Audio]) -> Iterator[Audio]:
 
 
 def decode(
-    job: Job, data: Bytes, header: AudioHeader, shared: Shared, suffix: str, depth: str, partial: bool
+    job: Job, data: Bytes, header: AudioHeader, shared: Shared, suffix: str, bits: int, partial: bool
 ) -> DoneSound:
-    """`data`: of the job's .kdk file; suffix: of the format that is written, with samples of `depth`."""
+    """`data`: of the job's .kdk file; suffix: of the format that is written, with samples of `bits`."""
     from kodek.datasets import Audio, wav_holds
 
     start = time.monotonic()
-    bits = bits_of(suffix, depth)
     if suffix == ".wav" and not wav_holds(header.channels, header.length, bits):
         raise Failure(Code.USAGE, f"{input_name(job.source)} is too long for WAV, which ends at 4 GiB; FLAC holds it.")
     from .torch_setup import set_up
@@ -128,16 +125,6 @@ def decode(
         remark=f"damaged, and silent from {span_words(damage)}" if damage else "",
         damage=damage,
     )
-
-
-def bits_of(suffix: str, depth: str) -> int:
-    """Bits of a sample. Raises Failure for a depth that the format doesn't have."""
-    from kodek.datasets import FLAC_BITS
-
-    bits = DEPTHS[depth]
-    if suffix == ".flac" and bits not in FLAC_BITS:
-        raise Failure(Code.USAGE, f"FLAC has no samples of --depth {depth}: 16 or 24.")
-    return bits
 
 
 def write(
