@@ -1,4 +1,4 @@
-"""From what the user calls the data to a store of training pictures and a list of pictures held out."""
+"""From what the user calls the data to a store of training media and a list of those held out."""
 
 from __future__ import annotations
 
@@ -7,23 +7,51 @@ import math
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
-from kodek.datasets import MediaError, Picture, find_images
+from kodek.datasets import MediaError, Picture, find_audio, find_images, sound_store, store
 from kodek.datasets.memory_map import group_of
-from kodek.datasets.store import build_store
 
 from .errors import TrainError
 
 Source: TypeAlias = Path | Picture
-HELD_OUT = 40  # pictures to validate on
+HELD_OUT = 40  # to validate on
 HELD_OUT_SHARE = 0.05  # at most, of a small collection
 
 
 @dataclass(frozen=True)
+class Media:
+    """A kind of media: what they are called, how they are found and stored (see kodek.datasets), with which setting.
+
+    enough: what the data must hold at least one of.
+    """
+
+    plural: str
+    find: Callable[[str], Sequence[Source]]
+    build: Callable[[Iterable[Any], Path], list[str]]
+    suffix: str
+    enough: str
+    setting: int
+
+
+def pictures(smallest: int) -> Media:
+    """smallest: side of the smallest crop in pixels."""
+    build = partial(store.build_store, smallest=smallest)
+    enough = f"picture of at least {smallest} x {smallest} pixels"
+    return Media("pictures", find_images, build, store.SUFFIX, enough, smallest)
+
+
+def recordings(rate: int) -> Media:
+    """rate: samples a second to store."""
+    build = partial(sound_store.build_sound_store, rate=rate)
+    return Media("recordings", find_audio, build, sound_store.SUFFIX, "sound that can be read", rate)
+
+
+@dataclass(frozen=True)
 class Corpus:
-    """`store`: the training pictures (see kodek.datasets.store), `key` names their content."""
+    """`store`: the training media (see kodek.datasets), `key` names their content."""
 
     store: Path
     key: str
@@ -35,45 +63,45 @@ def prepare(
     spec: str,
     folder: Path,
     named: Collection[str],
-    smallest: int,
+    media: Media,
     track: Callable[[Iterable[Source], int], Iterable[Source]] = lambda sources, count: sources,
 ) -> Corpus:
-    """Find the pictures, hold some out, and decode the others into a store in `folder`, unless it is there.
+    """Find the media, hold some out, and decode the others into a store in `folder`, unless it is there.
 
-    spec: see `kodek.datasets.find_images`. named: sources to hold out. smallest: side of the smallest crop in
-    pixels. track: shows the progress of a loop over the pictures.
+    spec: what `media.find` takes. named: sources to hold out. track: shows the progress of a loop over the media.
 
     Raises:
-        TrainError: no data, no picture that is large enough, or no space for the store.
+        TrainError: no data, none that is large enough, or no space for the store.
     """
     try:
-        sources = find_images(spec)
+        sources = media.find(spec)
     except MediaError as error:
         raise TrainError(str(error)) from error
     chosen = hold_out([group_of(path) if path else "" for path in _paths(sources)], named)
     training = [i for i in range(len(sources)) if i not in chosen]
-    key = _key(spec, sources, chosen, smallest)
-    store = folder / key
+    key = _key(spec, sources, chosen, media.setting)
+    target = folder / key
     notes = []
-    if not store.with_suffix(".json").exists():
+    if not target.with_suffix(".json").exists():
         try:
-            unreadable = build_store(track((sources[i] for i in training), len(training)), store, smallest)
+            unreadable = media.build(track((sources[i] for i in training), len(training)), target)
         except (MediaError, OSError) as error:
-            raise TrainError(f"The store of training pictures can't be written: {error}") from error
+            raise TrainError(f"The store of training {media.plural} can't be written: {error}") from error
         if unreadable:
-            notes.append(f"{len(unreadable)} of {len(training)} pictures can't be read; the first: {unreadable[0]}")
-    if store.with_suffix(".u8").stat().st_size == 0:
+            first = f"the first: {unreadable[0]}"
+            notes.append(f"{len(unreadable)} of {len(training)} {media.plural} can't be read; {first}")
+    if target.with_suffix(media.suffix).stat().st_size == 0:
         first = f" {notes[0]}" if notes else ""
-        raise TrainError(f"{spec} holds no picture of at least {smallest} x {smallest} pixels to train on.{first}")
-    return Corpus(store, key, [sources[i] for i in sorted(chosen)], notes)
+        raise TrainError(f"{spec} holds no {media.enough} to train on.{first}")
+    return Corpus(target, key, [sources[i] for i in sorted(chosen)], notes)
 
 
 def hold_out(groups: Sequence[str], named: Collection[str]) -> set[int]:
-    """Which pictures to validate on, given the source of each: whole sources, so that none is on both sides.
+    """Which media to validate on, given the source of each: whole sources, so that none is on both sides.
 
     The named ones if any of them is there. Otherwise sources in an order that depends on nothing but their
     names, up to 40 pictures or 5 %; and where every source is too large for that, as with one camera's
-    numbered files, single pictures at equal distances. Nothing of a single picture.
+    numbered files, single ones at equal distances. Nothing of a single one.
     """
     sizes = Counter(groups)
     picked = {group for group in sizes if group in named}
@@ -100,9 +128,9 @@ def _paths(sources: Sequence[Source]) -> Sequence[Path | None]:
     return [None] * len(sources)
 
 
-def _key(spec: str, sources: Sequence[Source], chosen: set[int], smallest: int) -> str:
-    """Changes when a picture is added, removed, touched or held out."""
-    digest = hashlib.sha256(repr((spec, smallest, len(sources), sorted(chosen))).encode())
+def _key(spec: str, sources: Sequence[Source], chosen: set[int], setting: int) -> str:
+    """Changes when a file is added, removed, touched or held out."""
+    digest = hashlib.sha256(repr((spec, setting, len(sources), sorted(chosen))).encode())
     for path in _paths(sources):
         if path is not None:
             stat = path.stat()

@@ -18,12 +18,11 @@ from kodek.entropy import PROFILES, gaussian_tables, to_arrays
 from kodek.entropy.coder import SCALES
 from kodek.entropy.exact import POSITIONS, Exact, ExactConv2d, ExactSteps, Steps, quantise
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from .checkpoint import State
 from .errors import TrainError
+from .model_file import open_model, save_model
 
 CALIBRATION_POINTS = 17
 CARD_POSITIONS = (0, 26, 51, 77, 102, 128, 153, 179, 204, 230, 255)
@@ -51,21 +50,9 @@ def export_model(
     settings = asdict(model.config)
     codec = ImageCodec(model.family, settings, tensors, metadata["name"])
     rows = [measure(codec, pictures, position) for position in CARD_POSITIONS] if pictures else []
-    header = {
-        "codec": model.family.name,
-        "version": "1",
-        "generation": codec.generation.hex(),
-        "config": json.dumps(settings),
-        **metadata,
-    }
-    if rows:
-        header["psnr"] = json.dumps([round(psnr, 2) for _, psnr in rows])
-    folder.mkdir(parents=True, exist_ok=True)
-    partial = folder / "weights.safetensors.partial"
-    save_file(tensors, partial, header)
-    partial.chmod(0o644)
-    partial.replace(folder / "weights.safetensors")
-    (folder / "card.md").write_text(card(header, rows, len(pictures)))
+    psnr = {"psnr": json.dumps([round(psnr, 2) for _, psnr in rows])} if rows else {}
+    table = _table(rows, len(pictures)) if rows else []
+    save_model(folder, model.family.name, codec.generation, settings, tensors, {**metadata, **psnr}, table)
     return codec
 
 
@@ -92,14 +79,13 @@ def import_model(path: Path) -> State:
 
     Raises TrainError if the file is no model of an image codec that can be trained.
     """
+    about, settings, tensors = open_model(path)
     try:
-        with safe_open(str(path), "pt") as file:
-            about = file.metadata() or {}
-            tensors = {key: file.get_tensor(key).float() for key in file.keys()}  # noqa: SIM118
-        kind = family(about["codec"])
-        config, lambdas = kind.config(**json.loads(about["config"])), json.loads(about["lambdas"])
-    except (OSError, SafetensorError, KeyError) as error:
+        kind, lambdas = family(about["codec"]), json.loads(about["lambdas"])
+    except KeyError as error:
         raise TrainError(f"{path} holds no image model to train on from.") from error
+    config = kind.config(**settings)
+    tensors = {key: tensor.float() for key, tensor in tensors.items()}
     model, exact = ImageModel(kind, config), kind.prior(config, Exact())
     exact.load_state_dict({k.removeprefix("prior."): v for k, v in tensors.items() if k.startswith("prior.")})
     for name, module in exact.named_modules():
@@ -157,25 +143,15 @@ def _psnr(x_hat: Tensor, x: Tensor) -> float:
     return 10 * math.log10(255**2 / max(error, 1e-6))
 
 
-def card(header: dict[str, str], rows: Sequence[tuple[float, float]], count: int) -> str:
-    """The model card, Markdown."""
-    lines = [
-        f"# {header['name']}",
+def _table(rows: Sequence[tuple[float, float]], count: int) -> list[str]:
+    return [
+        f"Mean over the {count} validation pictures (of no training source), payload bytes of real encodes:",
         "",
-        f"- codec: {header['codec']}, generation `{header['generation']}`",
-        *(f"- {key}: {header[key]}" for key in ("training", "steps", "data", "licence") if key in header),
+        "| quality | bpp | PSNR dB |",
+        "|---|---|---|",
+        *(
+            f"| {position / 2.55:.0f} | {rate:.4f} | {psnr:.2f} |"
+            for position, (rate, psnr) in zip(CARD_POSITIONS, rows, strict=True)
+        ),
         "",
     ]
-    if rows:
-        lines += [
-            f"Mean over the {count} validation pictures (of no training source), payload bytes of real encodes:",
-            "",
-            "| quality | bpp | PSNR dB |",
-            "|---|---|---|",
-            *(
-                f"| {position / 2.55:.0f} | {rate:.4f} | {psnr:.2f} |"
-                for position, (rate, psnr) in zip(CARD_POSITIONS, rows, strict=True)
-            ),
-            "",
-        ]
-    return "\n".join(lines)

@@ -161,6 +161,7 @@ class Run:
     def _enter(self, phase: Phase) -> None:
         """Train what the phase trains; processes agree on gradients anew."""
         self._phase, number = phase, self.recipe.phases.index(phase)
+        self._sums.clear()  # of other quantities
         if number > self.position.phase and phase.adversarial:
             self.position.best = math.inf  # losses that a listener hears less are worse than before, and meant to be
         self.position.phase = number

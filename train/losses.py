@@ -64,13 +64,26 @@ class SoundLoss(nn.Module):
         loss = torch.stack([self.weights[name] * part for name, part in parts.items()]).sum()
         return loss, {name: part.detach() for name, part in parts.items()}
 
+    @torch.no_grad()
+    def mel_distance(self, x_hat: Tensor, x: Tensor) -> float:
+        """DAC's distance exactly, for measurements. float32 [B, n]; short sounds are continued with silence."""
+        x_hat, x = (F.pad(sound, (0, max(0, max(MELS) - sound.shape[1]))) for sound in (x_hat, x))
+        total = 0.0
+        for window in MELS:
+            logs = [self._mel(*self._spectrum(sound, window), window).clamp(min=FLOOR).log10() for sound in (x_hat, x)]
+            total += float((logs[0] - logs[1]).abs().mean())
+        return total
+
     def _spectrum(self, x: Tensor, window: int) -> tuple[Tensor, Tensor]:
         """Real and imaginary parts, float32 [B, frames, window / 2 + 1] each."""
         return _RealFFT.apply(frames(x, window) * self._hann(window))  # type: ignore[return-value]
 
     def _log_mel(self, real: Tensor, imaginary: Tensor, window: int) -> Tensor:
+        return (self._mel(real, imaginary, window) + FLOOR).log10()
+
+    def _mel(self, real: Tensor, imaginary: Tensor, window: int) -> Tensor:
         magnitudes = (real.square() + imaginary.square() + 1e-14).sqrt()
-        return (magnitudes @ self.get_buffer(f"filters{window}") + FLOOR).log10()
+        return magnitudes @ self.get_buffer(f"filters{window}")
 
     def _hann(self, window: int) -> Tensor:
         return self.get_buffer(f"hann{window}")

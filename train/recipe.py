@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
 from .errors import TrainError
 
 RECIPES = Path(__file__).parent / "recipes"
 
 S = TypeVar("S", bound="Settings")
+C = TypeVar("C")
 
 
 class Settings(BaseModel):
@@ -28,6 +30,7 @@ class Phase(Settings):
 
     only: train the parts of the model whose names begin so, and leave the others as their averages are; all if empty.
     adversarial: train against the task's adversary, which learns too; what validated best before no longer counts.
+    learning_rate: of a schedule that begins and ends with the phase; None: the recipe's goes on.
     """
 
     until: float = Field(gt=0, le=1)
@@ -35,6 +38,7 @@ class Phase(Settings):
     batch: int = Field(gt=0)
     only: list[str] = []
     adversarial: bool = False
+    learning_rate: float | None = Field(None, gt=0)
 
     def trains(self, name: str) -> bool:
         """Whether a parameter, or anything of the part of the model that is called so, is trained."""
@@ -129,6 +133,31 @@ def check(kind: type[S], content: Any, source: str) -> S:
         return kind.model_validate(content)
     except ValidationError as error:
         raise TrainError(f"{source}: {_sentence(error, kind)}") from error
+
+
+def network_config(
+    codec: str, config: type[C], presets: Mapping[str, Mapping[str, Any]], settings: Mapping[str, Any]
+) -> C:
+    """A codec's `config` (a dataclass) of the recipe's settings of its model, on top of its `preset` if one is named.
+
+    Raises TrainError for a setting that the codec does not have or can't take.
+    """
+    settings = dict(settings)
+    preset = settings.pop("preset", None)
+    if preset is not None and preset not in presets:
+        raise TrainError(f"{codec} has no preset {preset!r}; there are: {', '.join(presets) or 'none'}.")
+    known = [field.name for field in dataclasses.fields(config)]  # type: ignore[arg-type]
+    for name, value in settings.items():
+        if name not in known:
+            raise TrainError(f"The recipe's model has no setting {name}; there are: {', '.join(known)}.")
+        if isinstance(value, int) and not isinstance(value, bool) and value < 1:
+            raise TrainError(f"The recipe's model setting {name} must be above 0.")
+    try:
+        return TypeAdapter(config).validate_python({**presets.get(preset or "", {}), **settings})
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"])) or "settings"
+        raise TrainError(f"The recipe's model: {where}: {first['msg'].removeprefix('Value error, ')}.") from error
 
 
 def _sentence(error: ValidationError, kind: type[Settings]) -> str:

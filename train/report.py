@@ -18,8 +18,8 @@ def console() -> Console:
 
 
 def tracked(sources: Iterable[Any], count: int) -> Iterable[Any]:
-    """A loop over `count` pictures with a bar on a terminal."""
-    return track(sources, "Decoding the pictures", count, console=console(), disable=not sys.stderr.isatty())
+    """A loop over `count` files with a bar on a terminal."""
+    return track(sources, "Decoding the data", count, console=console(), disable=not sys.stderr.isatty())
 
 
 class Report:

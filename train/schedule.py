@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from .recipe import Phase, Recipe
 
+WARM = 0.03  # of a phase with a learning rate of its own
+
 
 @dataclass
 class Position:
@@ -42,9 +44,16 @@ def phase_at(recipe: Recipe, fraction: float) -> Phase:
 
 
 def learning_rate(recipe: Recipe, fraction: float, step: int) -> float:
-    """Half a cosine from the full rate to its floor, behind a linear warm-up."""
-    cosine = recipe.floor + (1 - recipe.floor) * 0.5 * (1 + math.cos(math.pi * fraction))
-    return recipe.learning_rate * cosine * min(1.0, (step + 1) / max(1, recipe.warmup))
+    """Half a cosine from the full rate to its floor, behind a linear warm-up; another one in a phase with its own."""
+    phase = phase_at(recipe, fraction)
+    if phase.learning_rate is None:
+        end = max(each.until for each in recipe.phases if each.learning_rate is None)
+        full, share, warm = recipe.learning_rate, fraction / end, (step + 1) / max(1, recipe.warmup)
+    else:
+        begin = max((each.until for each in recipe.phases if each.until < phase.until), default=0.0)
+        share = (fraction - begin) / (phase.until - begin)
+        full, warm = phase.learning_rate, (share + 1e-3) / WARM
+    return full * (recipe.floor + (1 - recipe.floor) * 0.5 * (1 + math.cos(math.pi * share))) * min(1.0, warm)
 
 
 def validations_due(recipe: Recipe, fraction: float) -> int:

@@ -15,7 +15,10 @@ from .recipe import Phase, Recipe
 
 Track = Callable[[Iterable[Any], int], Iterable[Any]]
 
-TASKS = dict.fromkeys(("image-hyperprior", "image-mlic"), "kodek.train.tasks.image:ImageTask")
+TASKS = {
+    **dict.fromkeys(("image-hyperprior", "image-mlic"), "kodek.train.tasks.image:ImageTask"),
+    "audio-rvq": "kodek.train.tasks.audio:AudioTask",
+}
 
 
 class Task(Protocol):

@@ -40,12 +40,14 @@ class Codebook(nn.Module):
     usage: Tensor
     total: Tensor
     updates: Tensor
+    replaced: Tensor
 
     def __init__(self, codes: int, width: int) -> None:
         super().__init__()
         self.register_buffer("usage", torch.ones(codes))
         self.register_buffer("total", torch.randn(codes, width))
         self.register_buffer("updates", torch.zeros((), dtype=torch.long))
+        self.register_buffer("replaced", torch.zeros((), dtype=torch.long), persistent=False)  # codes, for who counts them
 
     @property
     def vectors(self) -> Tensor:
@@ -90,6 +92,7 @@ class Codebook(nn.Module):
     def _revive(self, x: Tensor) -> None:
         mean = self.usage.mean()
         rare = self.usage < RARE * mean
+        self.replaced += rare.sum()
         again = x[torch.randint(len(x), self.usage.shape, device=x.device)]
         self.usage.copy_(torch.where(rare, mean, self.usage))
         self.total.copy_(torch.where(rare[:, None], again * mean, self.total))

@@ -10,7 +10,7 @@ from kodek.datasets import MediaError
 from kodek.datasets.memory_map import group_of
 from kodek.datasets.store import CropStore, build_store
 from kodek.train import TrainError
-from kodek.train.data import hold_out, prepare
+from kodek.train.data import hold_out, pictures, prepare
 from kodek.train.tasks.image import Crops
 from PIL import Image
 
@@ -41,15 +41,15 @@ def test_held_out_sources_are_whole_unless_there_is_only_one() -> None:
 
 
 def test_the_store_is_built_once_and_again_when_a_picture_changes(photos: Path, tmp_path: Path) -> None:
-    first = prepare(str(photos), tmp_path, ["lake"], 64)
+    first = prepare(str(photos), tmp_path, ["lake"], pictures(64))
     assert [path.stem for path in first.held_out] == ["lake-0", "lake-1"]
     stored = first.store.with_suffix(".u8").stat().st_mtime_ns
-    again = prepare(str(photos), tmp_path, ["lake"], 64)
+    again = prepare(str(photos), tmp_path, ["lake"], pictures(64))
     assert again.key == first.key and again.store.with_suffix(".u8").stat().st_mtime_ns == stored
-    assert prepare(str(photos), tmp_path, ["tree"], 64).key != first.key
+    assert prepare(str(photos), tmp_path, ["tree"], pictures(64)).key != first.key
     tree = photos / "tree-0.png"
     os.utime(tree, ns=(0, tree.stat().st_mtime_ns + 1))
-    assert prepare(str(photos), tmp_path, ["lake"], 64).key != first.key
+    assert prepare(str(photos), tmp_path, ["lake"], pictures(64)).key != first.key
 
 
 def test_only_what_can_be_read_is_stored(tmp_path: Path) -> None:
@@ -58,7 +58,7 @@ def test_only_what_can_be_read_is_stored(tmp_path: Path) -> None:
     Image.new("L", (200, 180), 7).save(folder / "grey-1.png")
     Image.new("RGB", (40, 300)).save(folder / "narrow-1.png")
     (folder / "broken-1.png").write_bytes(b"no picture")
-    corpus = prepare(str(folder), tmp_path, ["nothing"], 64)
+    corpus = prepare(str(folder), tmp_path, ["nothing"], pictures(64))
     store = CropStore(corpus.store, 0)
     assert {name for name, *_ in store.shapes} <= {"grey", "narrow", "broken"}
     if "broken-1" not in [path.stem for path in corpus.held_out]:
@@ -70,11 +70,11 @@ def test_no_data(tmp_path: Path, content: bytes) -> None:
     folder = tmp_path / "photos"
     folder.mkdir()
     with pytest.raises(TrainError):
-        prepare(str(folder), tmp_path, [], 64)
+        prepare(str(folder), tmp_path, [], pictures(64))
     for i in range(3):
         (folder / f"a{i}.png").write_bytes(content)
     with pytest.raises(TrainError, match="holds no picture of at least 64 x 64 pixels"):
-        prepare(str(folder), tmp_path, [], 64)
+        prepare(str(folder), tmp_path, [], pictures(64))
 
 
 def test_crops_come_from_their_picture_in_eight_orientations(tmp_path: Path) -> None:

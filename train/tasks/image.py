@@ -16,18 +16,18 @@ import torch
 from kodek.codecs import zoo
 from kodek.codecs.errors import UnknownModelError, VersionError
 from kodek.codecs.image.hyperprior import STRIDE
-from kodek.codecs.image.model import Family, ImageModel, family
+from kodek.codecs.image.model import ImageModel, family
 from kodek.datasets import MediaError
 from kodek.datasets.store import CropStore, rgb_pixels
-from pydantic import Field, PositiveFloat, TypeAdapter, ValidationError, model_validator
+from pydantic import Field, PositiveFloat, model_validator
 from torch import Tensor, nn
 
 from ..checkpoint import State, load_state
-from ..data import prepare
+from ..data import pictures, prepare
 from ..errors import TrainError
 from ..export import export_model, import_model
 from ..klt import initialise
-from ..recipe import Phase, Recipe, Settings, check
+from ..recipe import Phase, Recipe, Settings, check, network_config
 from ..task import Track
 from ..transfer import transfer
 from ..validate import Curve, ImageValidation, jpeg_curve, validate
@@ -112,13 +112,13 @@ class ImageTask:
         self._lambdas, self._positions, self._first = settings.lambdas, settings.positions, recipe.phases[0]
         self._transforms = settings.transforms
         kind = family(recipe.codec)
-        self.model = ImageModel(kind, _config(kind, settings.model))
+        self.model = ImageModel(kind, network_config(kind.name, kind.config, kind.presets, settings.model))
         self.objective = RateDistortion(self.model, settings.lambdas)
         self.settings = settings.model_dump(mode="json") | {"model": dataclasses.asdict(self.model.config)}
         sides = {phase.crop for phase in recipe.phases}
         if any(side % STRIDE for side in sides):
             raise TrainError(f"The recipe's crops must be multiples of {STRIDE} pixels.")
-        corpus = prepare(data, out / "data", recipe.held_out, min(sides), track)
+        corpus = prepare(data, out / "data", recipe.held_out, pictures(min(sides)), track)
         self.data_key, self.notes, self._held_out = corpus.key, corpus.notes, corpus.held_out
         self._store = CropStore(corpus.store, recipe.seed)
         self._crops = Crops(self._store, recipe.resident)
@@ -198,23 +198,3 @@ class ImageTask:
 def _centre(pixels: np.ndarray) -> np.ndarray:
     top, left = (max(0, side - VALIDATION_SIDE) // 2 for side in pixels.shape[:2])
     return pixels[top : top + VALIDATION_SIDE, left : left + VALIDATION_SIDE].copy()
-
-
-def _config(family: Family, settings: Mapping[str, Any]) -> Any:
-    """Raises TrainError for a setting that the codec does not have or can't take."""
-    settings = dict(settings)
-    preset = settings.pop("preset", None)
-    if preset is not None and preset not in family.presets:
-        raise TrainError(f"{family.name} has no preset {preset!r}; there are: {', '.join(family.presets) or 'none'}.")
-    known = [field.name for field in dataclasses.fields(family.config)]
-    for name, value in settings.items():
-        if name not in known:
-            raise TrainError(f"The recipe's model has no setting {name}; there are: {', '.join(known)}.")
-        if isinstance(value, int) and not isinstance(value, bool) and value < 1:
-            raise TrainError(f"The recipe's model setting {name} must be above 0.")
-    try:
-        return TypeAdapter(family.config).validate_python({**family.presets.get(preset, {}), **settings})
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "settings"
-        raise TrainError(f"The recipe's model: {where}: {first['msg'].removeprefix('Value error, ')}.") from error

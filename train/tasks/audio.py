@@ -1,0 +1,214 @@
+"""Training of the audio codec: random crops, a random number of stages each, then the prior of its codes alone."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import functools
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from kodek.codecs import zoo
+from kodek.codecs.audio import prior_loss
+from kodek.codecs.audio.model import AudioModel, Config
+from kodek.codecs.errors import UnknownModelError, VersionError
+from kodek.datasets import MediaError, read_audio
+from kodek.datasets.sound_store import SoundStore
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
+from torch import Tensor, nn
+
+from ..adversary import Adversary
+from ..checkpoint import State, load_state
+from ..data import prepare, recordings
+from ..errors import TrainError
+from ..export_sound import export_sound, exported, import_sound
+from ..losses import SoundLoss
+from ..measure_sound import SoundQuality, excerpt, measure, perplexity
+from ..recipe import Phase, Recipe, Settings, check, network_config
+from ..task import Track
+
+PRESETS: dict[str, dict[str, Any]] = {
+    "small": {},
+    "full": {
+        "width": 512,
+        "latent": 128,
+        "analysis_blocks": 8,
+        "synthesis_blocks": 12,
+        "expansion": 3,
+        "prior": {"width": 192, "rank": 32},
+    },
+}
+SHORTEST = 4800  # samples of a crop
+STARTING = 24_000  # frames that codebooks and the prior start from
+EARLY = 3  # frames that hear the silence before a crop
+SHALLOW = 0.6  # of the batches use a third of the stages at most: looking codes up in all takes longer than the rest
+
+
+class LossSettings(Settings):
+    """See `SoundLoss`."""
+
+    mel: NonNegativeFloat = 15.0
+    stft: NonNegativeFloat = 1.0
+    wave: NonNegativeFloat = 0.1
+    alternate: bool = True
+
+
+class SoundSettings(Settings):
+    """model: settings of the codec's `Config`, on top of its `preset` if that is named.
+
+    commitment: weight of the quantiser's loss. shares, judges: of the `Adversary` (its
+    channels). speeds: see `SoundStore`. stages: numbers of them to validate at.
+    """
+
+    model: dict[str, Any] = Field({})
+    loss: LossSettings = LossSettings()
+    commitment: PositiveFloat = 1.0
+    shares: dict[str, PositiveFloat] = Field({"distance": 2.0, "adversarial": 4.0, "features": 4.0})
+    judges: PositiveInt = 32
+    speeds: float = Field(0.0, ge=0, lt=0.5)
+    stages: list[PositiveInt] = Field([2, 4, 8, 16, 32], min_length=2)
+
+
+class SoundObjective(nn.Module):
+    """x float [B, n] in [-1, 1], stages int64 [B] -> what the phase trains costs, and its parts.
+
+    codes_only: bits of a code under the prior; otherwise what decoded sound costs, `judged` by the adversary or not.
+    """
+
+    def __init__(self, model: AudioModel, loss: SoundLoss, adversary: Adversary | None, commitment: float) -> None:
+        super().__init__()
+        self.model, self.loss, self.adversary, self.commitment = model, loss, adversary, commitment
+        self.codes_only = self.judged = False
+
+    def forward(self, x: Tensor, stages: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        if self.codes_only:
+            bits = prior_loss.prior_loss(self.model.prior, codes(self.model, x))
+            return bits, {"bits": bits.detach()}
+        x_hat, _, terms = self.model(x, stages)
+        if self.judged and self.adversary is not None:
+            return self.adversary(x_hat, x, self.loss)
+        loss, parts = self.loss(x_hat, x)
+        return loss + self.commitment * terms["commitment"], parts | {"commitment": terms["commitment"].detach()}
+
+
+@torch.no_grad()
+def latents(model: AudioModel, x: Tensor) -> Tensor:
+    """[B, n] -> [B, T, latent], without those that hear the silence before a crop."""
+    return model.analysis(F.pad(x, (0, model.config.hop)))[:, EARLY:]
+
+
+@torch.no_grad()
+def codes(model: AudioModel, x: Tensor) -> Tensor:
+    """[B, n] -> int64 [B, stages, T]"""
+    return model.quantiser.encode(latents(model, x), model.config.stages)
+
+
+class AudioTask:
+    """`kodek.train.task.Task` for the audio codec."""
+
+    def __init__(self, recipe: Recipe, data: str, out: Path, track: Track) -> None:
+        settings = check(SoundSettings, recipe.task, "The recipe's task")
+        self.model = AudioModel(network_config(recipe.codec, Config, PRESETS, settings.model))
+        config = self.model.config
+        adversarial = any(phase.adversarial for phase in recipe.phases)
+        self.adversary = Adversary(settings.judges, settings.shares) if adversarial else None
+        loss = SoundLoss(config.rate, **settings.loss.model_dump())
+        self.objective = SoundObjective(self.model, loss, self.adversary, settings.commitment)
+        self.settings = settings.model_dump(mode="json") | {"model": dataclasses.asdict(config)}
+        for phase in recipe.phases:
+            if phase.crop % config.hop or phase.crop < SHORTEST:
+                raise TrainError(f"The recipe's crops must be multiples of {config.hop} samples, {SHORTEST} at least.")
+        corpus = prepare(data, out / "data", recipe.held_out, recordings(config.rate), track)
+        self.data_key, self.notes = corpus.key, corpus.notes
+        self._store = SoundStore(corpus.store, recipe.seed, settings.speeds)
+        self._held_out = corpus.held_out
+        self._stages = sorted({min(count, config.stages) for count in settings.stages})
+        self._quantised = True
+
+    def state(self, path: Path) -> State:
+        try:
+            entry = zoo.find(path)
+        except (UnknownModelError, VersionError):
+            return load_state(path)
+        return import_sound(entry.path)
+
+    def initialise(self) -> None:
+        """A prior that knows nothing: every code is as likely as every other."""
+        prior_loss.initialise(self.model.prior, torch.zeros((1, self.model.config.stages, 0), dtype=torch.int64))
+
+    def enter(self, phase: Phase) -> None:
+        model, objective = self.model, self.objective
+        objective.judged = phase.adversarial
+        objective.codes_only = phase.trains("prior") and not phase.trains("synthesis")
+        model.prior.requires_grad_(objective.codes_only)
+        learns = phase.trains("quantiser") and not objective.codes_only
+        model.quantiser.train(learns)
+        self._quantised = learns or not phase.trains("analysis")
+        books = getattr(model.quantiser, "books", [])
+        if learns and books and not books[0].updates:
+            model.quantiser.start(self._latents(phase.crop))
+        if objective.codes_only and not model.prior.stages[0].table.weight[:, -1].any():
+            found = model.quantiser.encode(self._latents(phase.crop)[None], model.config.stages)
+            prior_loss.initialise(model.prior, found, [book.vectors for book in books] or None)
+
+    def seed(self, seed: int, process: int) -> None:
+        self._store.random = np.random.default_rng([seed, process])
+
+    def batch(self, count: int, crop: int, where: torch.device) -> tuple[Tensor, Tensor]:
+        x = torch.from_numpy(self._store.batch(count, crop))
+        stages = torch.zeros(count, dtype=torch.int64)
+        if self._quantised:
+            most = self.model.config.stages
+            most = -(-most // 3) if torch.rand(()) < SHALLOW else most
+            stages = torch.exp(torch.rand(count) * math.log(most + 1)).long().clamp(1, most)
+        return x.to(where, non_blocking=True), stages.to(where, non_blocking=True)
+
+    def numbers(self, means: Mapping[str, float]) -> dict[str, float]:
+        numbers = {name: value for name, value in means.items() if name != "loss"}
+        books = getattr(self.model.quantiser, "books", [])
+        if books and self.model.quantiser.training:
+            numbers["perplexity"] = float(perplexity(torch.stack([book.usage for book in books])).mean())
+            numbers["replaced"] = float(sum(book.replaced for book in books))
+            for book in books:
+                book.replaced.zero_()
+        return numbers
+
+    def random_state(self) -> dict[str, Any]:
+        return self._store.state
+
+    def set_random_state(self, state: dict[str, Any]) -> None:
+        self._store.state = state
+
+    def validate(self, model: nn.Module) -> SoundQuality | None:
+        if not self._excerpts:
+            return None
+        assert isinstance(model, AudioModel)
+        return measure(exported(model, "validation"), self._excerpts, self._stages)
+
+    def export(self, model: nn.Module, folder: Path, facts: Mapping[str, str]) -> None:
+        assert isinstance(model, AudioModel)
+        export_sound(model, folder, facts, self._excerpts)
+
+    @functools.cached_property
+    def _excerpts(self) -> list[np.ndarray]:
+        """float32 [n]; recordings that can't be read are reported by what is left of them."""
+        found, rate = [], self.model.config.rate
+        for source in self._held_out:
+            with contextlib.suppress(MediaError):
+                found.append(excerpt(read_audio(source, rate, mono=True).samples[0], rate))
+        return found
+
+    @torch.no_grad()
+    def _latents(self, crop: int) -> Tensor:
+        """[n, latent] of random crops."""
+        where = next(self.model.parameters()).device
+        made: list[Tensor] = []
+        while sum(map(len, made)) < STARTING:
+            x = torch.from_numpy(self._store.batch(16, crop)).to(where)
+            made.append(latents(self.model, x).flatten(0, 1))
+        return torch.cat(made)
