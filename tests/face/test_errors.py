@@ -9,9 +9,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from kodek.codecs.container import read, write
+from kodek.codecs.container import AudioHeader, Chunk, ChunkKind, read, write
+from kodek.datasets import write_wav
 
 from .conftest import Kodek
+from .test_sound import tone
 
 DRIVER = """
 import contextlib, io, json, sys
@@ -83,6 +85,35 @@ def test_every_error_without_torch(photo: Path, coded: Path, tmp_path: Path) -> 
         (["compare", picture, str(tmp_path / "missing.png")], 3),
         (["train", "image-hyperprior", "--out", str(tmp_path / "run"), "--set", "steps"], 2),
         (["train", "nonsense", "--out", str(tmp_path / "run"), "--data", picture], 3),
+    ]
+    song = str(tmp_path / "song.wav")
+    write_wav(song, tone(5000))
+    sound = write(AudioHeader(bytes(8), 1, 8000, 1, 0, 9, 0), [Chunk(ChunkKind.PAYLOAD, bytes(9))])
+    coded_sound, stream = file("sound.kdk", sound), file("stream.kdk", b"KDK\x81" + bytes(40))
+    cases += [
+        (["encode", song], 5),  # no weights of sound are here
+        (["encode", song, "--target-psnr", "30"], 2),
+        (["encode", song, "--model", "tiny-fixture"], 2),
+        (["encode", song, str(tmp_path / "song.flac")], 2),
+        (["encode", song, "--rate", "8000"], 2),
+        (["encode", song, "--live", "--json"], 2),
+        (["encode", song, "--live", "--target-kbps", "6"], 2),
+        (["encode", picture, kdk, "--target-kbps", "6", "-f"], 2),
+        (["encode", picture, kdk, "--target-kbps", "-1", "-f"], 2),
+        (["encode", picture, kdk, "--target-kbps", "6", "--quality", "50", "-f"], 2),
+        (["decode", kdk, out, "--partial"], 2),
+        (["decode", kdk, str(tmp_path / "out.wav")], 2),
+        (["decode", kdk, out, "--depth", "8"], 2),
+        (["decode", coded_sound], 5),
+        (["decode", coded_sound, "--region", "0,0,1,1"], 2),
+        (["verify", coded_sound], 5),
+        (["cut", coded_sound, str(tmp_path / "small.kdk"), "--stages", "1"], 5),
+        (["cut", coded_sound, str(tmp_path / "small.kdk")], 2),
+        (["cut", kdk, str(tmp_path / "small.kdk"), "--stages", "1"], 2),
+        (["cut", str(tmp_path / "missing.kdk"), str(tmp_path / "small.kdk"), "--stages", "1"], 3),
+        (["decode", stream, "--live"], 4),
+        (["decode", stream], 4),
+        (["decode", str(tmp_path / "missing.kdk"), "--live"], 3),
     ]
     if os.geteuid():
         os.chmod(file("secret.png", b""), 0)
