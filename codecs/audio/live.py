@@ -71,9 +71,9 @@ class LiveEncoder:
         missing = missing_samples(self._pushed, length, self._header.rate, codec.rate)
         blocks = -(-codec.frames(self._pushed + missing) // LIVE_BLOCK)
         missing = (blocks * LIVE_BLOCK - 1) * codec.hop - self._pushed  # the last packet is whole
-        before = self.push(np.zeros((channels, missing), np.float32))
-        codes = self._analyser.finish()
-        before += self._code(codes[:, :, :-LIVE_BLOCK])
+        silence = np.zeros((channels, missing), np.float32)
+        codes = np.concatenate((self._analyser.push(silence), self._analyser.finish()), 2)
+        before = self._code(codes[:, :, :-LIVE_BLOCK])
         last = self._code(codes[:, :, -LIVE_BLOCK:])
         end = End((self._packets - 1) % NUMBERS, length, self._hash)
         return before + write_end(end, self._header.seed) + last

@@ -282,10 +282,10 @@ def test_targets_out_of_range():
 
 
 def test_targets_of_a_second_take_the_largest_file_within():
-    samples = sound(1)
+    samples = sound(0.9)
     sizes = [len(encode(samples, stages=stages)) for stages in range(1, 7)]
     for limit in range(sizes[0], sizes[-1] + 9):
-        data = encode(samples, target_kbps=limit * 8 / 1000)
+        data = encode(samples, target_kbps=limit * 8.001 / 900)
         assert len(data) == max(size for size in sizes if size <= limit)
 
 
@@ -315,7 +315,7 @@ def test_what_is_no_sound():
         {"target_kbps": 0.0},
         {"target_kbps": math.nan},
     ):
-        with pytest.raises(ValueError, match="stages|target"):
+        with pytest.raises(ValueError, match=r"stages|target"):
             AudioEncoder(CODEC, 1, 1000, **options)
     encoder = AudioEncoder(CODEC, 1, 1000, stages=1)
     for samples in (np.zeros(5, np.float32), np.zeros((2, 5), np.float32), np.zeros((1, 5))):

@@ -11,7 +11,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from kodek.codecs import varint
-from kodek.codecs.container import Chunk, ChunkKind, ImageHeader, Limits, read, read_chunk, read_header, write
+from kodek.codecs.container import (
+    AudioHeader,
+    Chunk,
+    ChunkKind,
+    Header,
+    ImageHeader,
+    Limits,
+    expect,
+    read,
+    read_chunk,
+    read_header,
+    write,
+)
 from kodek.codecs.errors import CodecError, DamagedError, FormatError, LimitError, VersionError
 from kodek.entropy import crc32c
 
@@ -23,6 +35,10 @@ EXIF = Chunk(ChunkKind.EXIF, b"Exif\0\0MM")
 LATER = Chunk(0x44, b"of a later version")
 SMALL = write(HEADER, [PAYLOAD])
 SEVERAL = write(HEADER, [PAYLOAD, EXIF, LATER, Chunk(ChunkKind.ALPHA, b"")])
+CMYK = ImageHeader(bytes(8), 1, 1, "CMYK", 8, 0, 0, 0)
+SOUND = AudioHeader(bytes(range(8)), 2, 44100, 12, 0, 1_000_000, 0xDEADBEEF)
+SECONDS = write(SOUND, [Chunk(ChunkKind.TAGS, b"\x01a\x01b"), PAYLOAD, LATER, PAYLOAD])
+FILES = pytest.mark.parametrize("file", [SMALL, SEVERAL, SECONDS], ids=["small", "several", "seconds"])
 
 headers = st.builds(
     ImageHeader,
@@ -33,6 +49,16 @@ headers = st.builds(
     depth=st.sampled_from([8, 16]),
     position=st.integers(0, 255),
     profile=st.integers(0, 2),
+    symbol_hash=st.integers(0, 2**32 - 1),
+)
+audio_headers = st.builds(
+    AudioHeader,
+    generation=st.binary(min_size=8, max_size=8),
+    channels=st.integers(1, 8),
+    rate=st.integers(1, 768_000),
+    stages=st.integers(1, 128),
+    profile=st.integers(0, 2),
+    length=st.integers(1, 64_800),
     symbol_hash=st.integers(0, 2**32 - 1),
 )
 
@@ -58,6 +84,16 @@ def test_round_trip(header: ImageHeader, kinds: set[ChunkKind], data: st.DataObj
     file = write(header, chunks)
     assert read(file) == (header, chunks)
     assert [entry.name for entry in read_header(file).entries] == [chunk.kind.name for chunk in chunks]
+
+
+@settings(deadline=None)
+@given(audio_headers, st.lists(st.binary(max_size=300), min_size=1, max_size=5), st.binary(max_size=50), st.booleans())
+def test_round_trip_of_sound(header: AudioHeader, seconds: list[bytes], tags: bytes, tagged: bool) -> None:
+    chunks = [Chunk(ChunkKind.PAYLOAD, data) for data in seconds]
+    chunks = [Chunk(ChunkKind.TAGS, tags), *chunks] if tagged else chunks
+    file = write(header, chunks)
+    assert read(file) == (header, chunks)
+    assert bool(file[3] >> 4) == (len(chunks) > 1)
 
 
 @settings(deadline=None)
@@ -98,15 +134,60 @@ def test_golden_bytes() -> None:
     )  # fmt: skip
 
 
+def test_golden_bytes_of_sound() -> None:
+    payload = Chunk(ChunkKind.PAYLOAD, b"\x0babc")
+    assert write(SOUND, [payload]).hex() == (
+        "4b444b01" "12" "c3d802" "0001020304050607" "0b" "bf843d" "efbeadde" "0b616263" "87f823b4"
+    )  # fmt: skip
+    header = AudioHeader(bytes(8), 8, 1, 128, 2, 1, 1)
+    assert write(header, [Chunk(ChunkKind.TAGS, b""), payload]).hex() == (
+        "4b444b11" "1d" "7a" "00" "0000000000000000" "7f" "00" "01000000"
+        "02" "04" "00" "00000000" "81" "04" "d53d2e8a" "d75a02bd" "0b616263"
+    )  # fmt: skip
+
+
+def test_a_picture_is_not_a_sound() -> None:
+    assert expect(ImageHeader, HEADER) is HEADER
+    assert expect(AudioHeader, SOUND) is SOUND
+    with pytest.raises(FormatError, match="holds sound, not a picture"):
+        expect(ImageHeader, SOUND)
+    with pytest.raises(FormatError, match="holds a picture, not sound"):
+        expect(AudioHeader, HEADER)
+
+
+def test_parts_of_files() -> None:
+    """Of a file that is cut off or goes on, with what lies where it should."""
+    for end in range(len(SECONDS)):
+        file = SECONDS[:end]
+        try:
+            contents = read_header(file, partial=True)
+        except CodecError:
+            assert end < read_header(SECONDS).entries[0].start
+            continue
+        assert contents == read_header(SECONDS)
+        for entry in contents.entries:
+            if entry.start + entry.size > end:
+                with pytest.raises(DamagedError):
+                    read_chunk(file, entry)
+            else:
+                read_chunk(file, entry)
+    assert read_header(SECONDS + b"?", partial=True) == read_header(SECONDS)
+    with pytest.raises(DamagedError, match="PAYLOAD chunk of second 2 of 2"):
+        read_chunk(SECONDS[:-1], read_header(SECONDS).entries[3])
+    with pytest.raises(DamagedError):
+        read_header(SMALL[:-1], partial=True)
+
+
 def test_header_prints_itself() -> None:
     shown = HEADER.show()
     assert shown["width"] == "64"
     assert shown["generation"] == "0001020304050607"
     assert shown["symbol_hash"] == "deadbeef"
     assert list(shown)[:4] == ["kind", "profile", "mode", "depth"]
+    assert list(SOUND.show().items())[:4] == [("kind", "audio"), ("profile", "0"), ("channels", "2"), ("rate", "44100")]
 
 
-@pytest.mark.parametrize("file", [SMALL, SEVERAL], ids=["small", "several"])
+@FILES
 def test_every_byte_flip_is_detected(file: bytes) -> None:
     for at in range(len(file)):
         for change in (0x01, 0x80, 0xFF):
@@ -116,7 +197,7 @@ def test_every_byte_flip_is_detected(file: bytes) -> None:
                 read(bytes(damaged))
 
 
-@pytest.mark.parametrize("file", [SMALL, SEVERAL], ids=["small", "several"])
+@FILES
 def test_every_truncation_is_detected(file: bytes) -> None:
     for length in range(len(file)):
         with pytest.raises(CodecError):
@@ -127,7 +208,7 @@ def test_every_truncation_is_detected(file: bytes) -> None:
         read(SMALL[:10])
 
 
-@pytest.mark.parametrize("file", [SMALL, SEVERAL], ids=["small", "several"])
+@FILES
 @pytest.mark.parametrize("garbage", [b"\0", b"\n", b"\xff" * 100])
 def test_garbage_at_the_end_is_detected(file: bytes, garbage: bytes) -> None:
     with pytest.raises(DamagedError):
@@ -203,23 +284,33 @@ def test_limits() -> None:
     thread = write(ImageHeader(bytes(8), 1, 100_000, "L", 8, 0, 0, 0), [PAYLOAD])
     with pytest.raises(LimitError, match="at least 64"):
         read(thread, Limits(max_pixels=1_000_000))
+    second = write(AudioHeader(bytes(8), 1, 44100, 1, 0, 44101, 0), [PAYLOAD])
+    read(second, Limits(max_seconds=1.1))
+    with pytest.raises(LimitError, match="1 seconds of sound"):
+        read(second, Limits(max_seconds=1))
+    with pytest.raises(LimitError, match="seconds of sound"):
+        read(write(AudioHeader(bytes(8), 1, 1, 1, 0, 2**63, 0), [PAYLOAD]))
     with pytest.raises(LimitError, match="4 chunks"):
         read(SEVERAL, Limits(max_chunks=3))
 
 
 @pytest.mark.parametrize(
-    ("mode", "kinds"),
+    ("header", "kinds"),
     [
-        ("RGB", []),
-        ("RGB", [ChunkKind.EXIF]),
-        ("RGB", [ChunkKind.PAYLOAD, ChunkKind.ALPHA, ChunkKind.ALPHA]),
-        ("RGB", [ChunkKind.PAYLOAD, ChunkKind.PAYLOAD_K]),
-        ("CMYK", [ChunkKind.PAYLOAD]),
-        ("CMYK", [ChunkKind.PAYLOAD, ChunkKind.PAYLOAD, ChunkKind.PAYLOAD_K]),
+        (HEADER, []),
+        (HEADER, [ChunkKind.EXIF]),
+        (HEADER, [ChunkKind.PAYLOAD, ChunkKind.ALPHA, ChunkKind.ALPHA]),
+        (HEADER, [ChunkKind.PAYLOAD, ChunkKind.PAYLOAD_K]),
+        (HEADER, [ChunkKind.PAYLOAD, ChunkKind.TAGS]),
+        (CMYK, [ChunkKind.PAYLOAD]),
+        (CMYK, [ChunkKind.PAYLOAD, ChunkKind.PAYLOAD, ChunkKind.PAYLOAD_K]),
+        (SOUND, [ChunkKind.TAGS]),
+        (SOUND, [ChunkKind.PAYLOAD, ChunkKind.TAGS, ChunkKind.TAGS]),
+        (SOUND, [ChunkKind.PAYLOAD, ChunkKind.PAYLOAD, ChunkKind.TILE_HASHES]),
+        (SOUND, [ChunkKind.PAYLOAD, ChunkKind.EXIF]),
     ],
 )
-def test_combinations_of_chunks(mode: str, kinds: list[ChunkKind]) -> None:
-    header = ImageHeader(bytes(8), 1, 1, mode, 8, 0, 0, 0)  # type: ignore[arg-type]
+def test_combinations_of_chunks(header: Header, kinds: list[ChunkKind]) -> None:
     with pytest.raises(ValueError):
         write(header, [Chunk(kind, b"") for kind in kinds])
     directory = bytes((len(kinds),)) + b"".join(bytes((kind, 0)) + bytes(4) for kind in kinds)
@@ -241,6 +332,22 @@ def test_directory_is_canonical() -> None:
     for directory, sentence in cases:
         with pytest.raises(FormatError, match=sentence):
             read(with_directory(fields + directory, b""))
+
+
+@pytest.mark.parametrize(
+    "change", [{"channels": 9}, {"rate": 768_001}, {"stages": 129}, {"length": 0}, {"generation": b""}, {"profile": 3}]
+)
+def test_headers_of_sound_that_do_not_fit(change: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match=next(iter(change))):
+        write(AudioHeader(**{**vars(SOUND), **change}), [PAYLOAD])  # type: ignore[arg-type]
+
+
+def test_lengths_have_an_end() -> None:
+    file = write(SOUND, [PAYLOAD])
+    for value in (768_000, 2**60):
+        data = file[:5] + varint.encode(value) + file[8:-4]
+        with pytest.raises(FormatError, match=f"rate is {value + 1}, more than 768000"):
+            read(with_crc(data))
 
 
 @pytest.mark.parametrize(
@@ -282,7 +389,7 @@ def traced() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("traced")
-@pytest.mark.parametrize("file", [SMALL, SEVERAL], ids=["small", "several"])
+@FILES
 def test_mutations_raise_only_codec_errors(file: bytes) -> None:
     accepted = 0
     for i, data in enumerate(mutations(file, 3000)):

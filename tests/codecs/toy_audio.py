@@ -41,7 +41,8 @@ class ToyCodec:
 class ToyAnalyser:
     def __init__(self, codec, channels, block):
         self.codec, self.block = codec, block
-        self.waiting = np.zeros((channels, codec.hop), np.float32)
+        self.waiting = np.zeros((channels, 0), np.float32)
+        self.before = np.zeros((channels, codec.hop), np.float32)
         self.pushed = self.made = 0
 
     def push(self, samples):
@@ -58,7 +59,8 @@ class ToyAnalyser:
         return self.quantise(np.pad(self.waiting, ((0, 0), (0, max(0, missing)))))[:, :, :left]
 
     def quantise(self, x):
-        """Frame t codes the mean of the samples that it finishes."""
+        """Frame t codes the mean of the samples that it finishes, those before its own."""
+        x, self.before = np.split(np.concatenate((self.before, x), 1), [x.shape[1]], axis=1)
         means = x.reshape(len(x), -1, self.codec.hop).mean(2, dtype=np.float64).clip(-1, 1)
         self.made += means.shape[1]
         codes = np.empty((len(x), self.codec.stages, means.shape[1]), np.int16)
@@ -82,7 +84,7 @@ class ToySynthesiser:
         return self.out(np.full((self.channels, frames * self.codec.hop), 0.5, np.float32))
 
     def finish(self, length):
-        return self.out(np.zeros((self.channels, self.codec.hop), np.float32))[:, : max(0, length - self.made) or None]
+        return np.zeros((self.channels, max(0, length - max(0, self.made))), np.float32)
 
     def out(self, samples):
         early = max(0, min(-self.made, samples.shape[1]))
