@@ -70,7 +70,8 @@ class Prior(nn.Module):
         self.blocks = nn.Sequential(*(Block(c, a) for _ in range(c.depth)))
         self.near = a.conv(c.width, c.width, (1, c.kernel), groups=c.width)
         self.mix = a.conv(c.width, c.width)
-        self.head = a.conv(c.width, c.width)
+        self.expand = a.conv(c.width, 2 * c.width)
+        self.project = a.conv(2 * c.width, c.width)
 
     def code(
         self,
@@ -118,8 +119,8 @@ class Prior(nn.Module):
     def _logits(self, stage: Stage, context: Tensor, known: Tensor, at: slice) -> Tensor:
         """Logits to the base 2, [B, n, codes], of one stage at n frames; known: its codes there are, embedded."""
         a = self.arithmetic
-        x = a.leaky_relu(a.add(context[..., at], self.mix(self.near(known)[..., at])))
-        return stage.logits(a.leaky_relu(self.head(x)))
+        x = a.add(context[..., at], self.mix(self.near(known)[..., at]))
+        return stage.logits(a.add(x, self.project(a.leaky_relu(self.expand(x)))))
 
 
 class Block(nn.Module):
