@@ -132,16 +132,39 @@ def test_wav_ends_at_4_gib(monkeypatch):
         write_wav(io.BytesIO(), [tone(20_000, channels=1)] * 3)
 
 
+@pytest.mark.parametrize("prompt", [False, True])
 @pytest.mark.parametrize("rate", [8000, 24_000, 44_100, 96_000])
 @pytest.mark.parametrize("length", [1, 2, 5, 100, 5001])
-def test_there_and_back_keeps_the_length(rate, length):
+def test_there_and_back_keeps_the_length(rate, length, prompt):
     audio = tone(length, rate, 2)
-    there, back = Resampler(rate, 24_000), Resampler(24_000, rate)
+    there, back = Resampler(rate, 24_000, prompt), Resampler(24_000, rate, prompt)
     pieces = [there.push(piece) for piece in np.split(audio.samples, [length // 3, length // 2], axis=1)]
     coded = np.concatenate([*pieces, there.finish()], axis=1)
-    assert np.array_equal(coded, resample(audio, 24_000).samples)
+    once = Resampler(rate, 24_000, prompt)
+    assert np.array_equal(coded, np.concatenate([once.push(audio.samples), once.finish()], axis=1))
+    assert prompt or np.array_equal(coded, resample(audio, 24_000).samples)
     assert coded.shape[1] in (max(1, length * 24_000 // rate), -(-length * 24_000 // rate))
     assert sum(piece.shape[1] for piece in (back.push(coded), back.finish(length))) == length
+
+
+@pytest.mark.parametrize(("rate", "target"), [(48_000, 24_000), (24_000, 48_000), (44_100, 24_000), (24_000, 8000)])
+def test_prompt_resampling(rate, target):
+    """Little delay, flat, and nothing folded."""
+    lower, middle = min(rate, target), slice(target // 8, -target // 8)
+    for part in (0.1, 0.5, 0.89, 1.05):
+        wave = np.sin(np.pi * part * lower * np.arange(rate) / rate)[None].astype(np.float32)
+        resampler, pieces, taken, made = Resampler(rate, target, prompt=True), [], 0, 0
+        for piece in np.split(wave, range(99, rate, 99), axis=1):
+            pieces.append(resampler.push(piece))
+            taken, made = taken + piece.shape[1], made + pieces[-1].shape[1]
+            assert taken / rate - made / target <= 49 / lower
+        found = np.concatenate([*pieces, resampler.finish()], axis=1)[0]
+        assert len(found) == target
+        if part < 1:
+            expected = np.sin(np.pi * part * lower * np.arange(target) / target)
+            assert np.abs(found - expected)[middle].max() < 1.2e-4
+        elif target < rate:
+            assert np.abs(found[middle]).max() < 1e-4
 
 
 @pytest.mark.parametrize(("rate", "channels", "codec"), [(8000, 1, "u8"), (96_000, 2, "s24le"), (48_000, 6, "f32le")])
