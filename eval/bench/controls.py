@@ -7,9 +7,11 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
+from kodek.codecs.audio.codec import AudioCodec
+from kodek.codecs.audio.prior import Prior
 from kodek.codecs.image.codec import ImageCodec
-from kodek.entropy.coder import Coder
-from kodek.entropy.exact import ACTIVATION_BITS, ACTIVATION_LIMIT, WEIGHT_BITS, Exact, ExactConv2d
+from kodek.entropy.coder import CategoryCoder, Coder
+from kodek.entropy.exact import ACTIVATION_BITS, ACTIVATION_LIMIT, WEIGHT_BITS, Exact, ExactConv2d, ExactTable
 from torch import Tensor, nn
 
 FLOAT, LEAKY = "float prior", "leaked float"
@@ -21,7 +23,14 @@ class FloatConv2d(ExactConv2d):
     def forward(self, x: Tensor) -> Tensor:
         scale = 2.0**-WEIGHT_BITS
         weight, bias = self.weight.float() * scale, self.bias.float() * scale
-        return F.conv2d(x.float(), weight, bias, padding=weight.shape[-1] // 2, groups=self.groups)
+        return F.conv2d(x.float(), weight, bias, padding=self.padding, groups=self.groups)
+
+
+class FloatTable(ExactTable):
+    """The same vectors, in float32."""
+
+    def forward(self, index: Tensor | None = None) -> Tensor:
+        return super().forward(index).float()
 
 
 class FloatPath(Exact):
@@ -29,6 +38,9 @@ class FloatPath(Exact):
 
     def conv(self, channels_in: int, channels_out: int, kernel: int = 1, groups: int = 1) -> FloatConv2d:
         return FloatConv2d(channels_in, channels_out, kernel, groups)
+
+    def table(self, rows: int, channels: int) -> FloatTable:
+        return FloatTable(rows, channels)
 
     def rescale(self, x: Tensor, bits: int, limit: int = 0) -> Tensor:
         return x.float() * 2.0**-bits
@@ -44,20 +56,30 @@ class FloatPath(Exact):
 
 
 class Leaky(Exact):
-    """Exact but for one functional call."""
+    """Exact but for a functional call, wherever the prior at hand rescales or rectifies."""
 
     def rescale(self, x: Tensor, bits: int, limit: int = ACTIVATION_LIMIT) -> Tensor:
-        return super().rescale(x * torch.sigmoid(x * 2.0**-24), bits, limit)
+        return super().rescale(_leak(x), bits, limit)
+
+    def leaky_relu(self, x: Tensor) -> Tensor:
+        return super().leaky_relu(_leak(x))
+
+
+def _leak(x: Tensor) -> Tensor:
+    return x * torch.sigmoid(x * 2.0**-24)
 
 
 class Rounding:
     """Lets a float prior drive a symbol coder, as float codecs do."""
 
-    def __init__(self, coder: Coder) -> None:
+    def __init__(self, coder: Any) -> None:
         self.coder = coder
 
     def code(self, values: Tensor | None, mean: Tensor, index: Tensor) -> Tensor:
         return self.coder.code(values, mean.round().double(), index.round().double())
+
+    def code_categories(self, values: Tensor | None, logits: Tensor) -> Tensor:
+        return self.coder.code_categories(values, logits.round().double())
 
 
 class RoundedPrior(nn.Module):
@@ -69,8 +91,20 @@ class RoundedPrior(nn.Module):
         return self.prior.code(Rounding(coder), *args)
 
 
-def sabotage(codec: ImageCodec, control: str) -> None:
+class RoundedCodes(Prior):
+    """The same for the prior of codes."""
+
+    def code(self, coder: CategoryCoder, *args: Any, **options: Any) -> Tensor:
+        return super().code(Rounding(coder), *args, **options)
+
+
+def sabotage(codec: ImageCodec | AudioCodec, control: str) -> None:
     """Replace the codec's prior by one that must fail the proof. control: `FLOAT` or `LEAKY`."""
-    prior = codec.family.prior(codec.config, FloatPath() if control == FLOAT else Leaky())
+    float_prior = control == FLOAT
+    arithmetic = FloatPath() if float_prior else Leaky()
+    if isinstance(codec, AudioCodec):
+        prior: Any = (RoundedCodes if float_prior else Prior)(codec.prior.config, arithmetic)
+    else:
+        prior = codec.family.prior(codec.config, arithmetic)
     prior.load_state_dict(codec.prior.state_dict())
-    codec.prior = RoundedPrior(prior) if control == FLOAT else prior
+    codec.prior = RoundedPrior(prior) if float_prior and isinstance(codec, ImageCodec) else prior

@@ -1,4 +1,4 @@
-"""What another machine might do to floating-point numbers, done on purpose: half of the proof in `exactness`."""
+"""What another machine might do to numbers and to memory, done on purpose: half of the proof in `exactness`."""
 
 from __future__ import annotations
 
@@ -57,3 +57,13 @@ class Perturbation(TorchDispatchMode):
             yield
         finally:
             self.inside = False
+
+
+class Layout(TorchDispatchMode):
+    """Results of convolutions channels last in memory, whatever they were asked for."""
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
+        out = func(*args, **(kwargs or {}))
+        if "conv" in str(func) and isinstance(out, Tensor) and out.ndim == 4:
+            return out.contiguous(memory_format=torch.channels_last)
+        return out

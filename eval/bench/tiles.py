@@ -21,7 +21,7 @@ import torch
 from kodek.codecs.image.codec import TILE
 from kodek.codecs.image.file import ImageEncoder, decode_image
 from kodek.codecs.image.hyperprior import STRIDE
-from kodek.datasets import DEFAULT_MAX_PIXELS, read_picture
+from kodek.datasets import DEFAULT_MAX_PIXELS, Picture, read_picture, write_picture
 from numpy.typing import NDArray
 
 from ..errors import EvalError
@@ -72,7 +72,10 @@ def run(
     result["seams"] = {"width": size[0], "height": size[1], **seams(codec, photo(*size), round(quality * 2.55))}
     with tempfile.TemporaryDirectory() as folder:
         progress(1, 4, "memory")
-        result["memory"] = memory.measure(folder, photo(*large), entry, quality, threads)
+        original = Path(folder, "photo.png")
+        write_picture(original, Picture(photo(*large)))
+        used = memory.measure(original, entry, quality, threads)
+        result["memory"] = {"width": large[0], "height": large[1], **used}
         progress(3, 4, "regions")
         result["regions"] = regions(Path(folder, memory.CODED).read_bytes())
     peak = max(result["memory"][name]["peak"] for name in ("encode", "decode"))

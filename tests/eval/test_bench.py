@@ -135,7 +135,7 @@ def test_memory() -> None:
     result = memory.run(str(TINY), width=64, height=48, quality=50, progress=lambda *step: steps.append(step))
     assert result == json.loads(json.dumps(result))
     assert result["bytes"] > 0 and min(result[name]["peak"] for name in ("encode", "decode")) > 50e6
-    assert steps == [(0, 3, "writing the photo"), (1, 3, "kodek encode"), (2, 3, "kodek decode")]
+    assert steps == [(0, 3, "writing the original"), (1, 3, "kodek encode"), (2, 3, "kodek decode")]
     text = memory.report(result)
     assert "64 x 48" in text and "encode:" in text and "decode:" in text and "below the bar" in text
     result["decode"]["peak"] = 3_000_000_001

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json as json_module
 import re
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -14,12 +11,12 @@ import typer
 
 from kodek.codecs.image.compressai_names import ARCHITECTURES
 
-from . import options
+from . import bench_sound, options
+from .bench_output import progress_bar, say, say_of_files
 from .errors import Code
 
 if TYPE_CHECKING:
     from kodek.codecs.image.target import Target
-    from kodek.eval.bench import Progress
 
 bench = typer.Typer(add_completion=False, rich_markup_mode=None)
 
@@ -92,7 +89,7 @@ def entropy(
     """The entropy coder beside CompressAI and constriction."""
     from kodek.eval.bench import entropy as module
 
-    return _say(module.run(repeats), module.report, json)
+    return say(module.run(repeats), module.report, json)
 
 
 @bench.command()
@@ -113,7 +110,7 @@ def codec(
     from kodek.eval.bench import codec as module
 
     result = module.run(image, model, quality=quality, repeats=repeats, threads=threads, malloc=malloc, rows=rows)
-    return _say(result, module.report, json)
+    return say(result, module.report, json)
 
 
 @bench.command()
@@ -121,16 +118,25 @@ def memory(
     width: Annotated[int, typer.Option("--width", min=1, max=65535, help="Of the photo.")] = 6000,
     height: Annotated[int, typer.Option("--height", min=1, max=65535, help="Of the photo.")] = 4000,
     model: options.Model = None,
+    seconds: Annotated[float, typer.Option("--seconds", min=1, help="Of the sound, with a model of sound.")] = 3600,
     quality: options.Quality = options.DEFAULT_QUALITY,
     threads: options.Threads = None,
     json: options.Json = False,
 ) -> int:
-    """Peak memory of encode and decode on a large photo."""
+    """Peak memory of encode and decode on a large photo, or on an hour of sound."""
     from kodek.eval.bench import memory as module
 
-    with _progress() as progress:
-        result = module.run(model, width=width, height=height, quality=quality, threads=threads, progress=progress)
-    return _say(result, module.report, json)
+    with progress_bar() as progress:
+        result = module.run(
+            model,
+            width=width,
+            height=height,
+            seconds=seconds,
+            quality=quality,
+            threads=threads,
+            progress=progress,
+        )
+    return say(result, module.report, json)
 
 
 @bench.command()
@@ -149,7 +155,7 @@ def tiles(
     """Seams between tiles, memory of a huge picture, and the time of a region."""
     from kodek.eval.bench import tiles as module
 
-    with _progress() as progress:
+    with progress_bar() as progress:
         result = module.run(
             model,
             image=image,
@@ -159,23 +165,23 @@ def tiles(
             threads=threads,
             progress=progress,
         )
-    return _say(result, module.report, json)
+    return say(result, module.report, json)
 
 
 @bench.command()
 def exactness(
     model: options.Model = None,
     sizes: Annotated[
-        Any, typer.Option("--sizes", parser=_sizes, metavar="WxH,...", help="Of the pictures.")
-    ] = "80x96,47x33,1x1,136x200",
+        Any, typer.Option("--sizes", parser=_sizes, metavar="WxH,...", help="Of pictures; channels x frames of sounds.")
+    ] = None,
     json: options.Json = False,
 ) -> int:
     """Prove that decoding is exact, and that the proof can fail."""
     from kodek.eval.bench import exactness as module
 
-    with _progress() as progress:
+    with progress_bar() as progress:
         result = module.run(model, sizes, progress)
-    return _say(result, module.report, json)
+    return say(result, module.report, json)
 
 
 @bench.command()
@@ -190,9 +196,9 @@ def estimate(
     """Check file lengths against the model's own estimates."""
     from kodek.eval.bench import estimate as module
 
-    with _progress() as progress:
+    with progress_bar() as progress:
         result = module.run(data, model, qualities, progress)
-    return _say_of_files(result, module.report, json)
+    return say_of_files(result, module.report, json)
 
 
 @bench.command()
@@ -212,9 +218,9 @@ def target(
     from .torch_setup import set_up
 
     set_up(threads)
-    with _progress() as progress:
+    with progress_bar() as progress:
         result = module.run(data, model, targets, repeats=repeats, progress=progress)
-    return _say_of_files(result, module.report, json)
+    return say_of_files(result, module.report, json)
 
 
 @bench.command()
@@ -237,9 +243,9 @@ def effort(
     from .torch_setup import set_up
 
     set_up(threads)
-    with _progress() as progress:
+    with progress_bar() as progress:
         result = module.run(data, model, efforts, qualities, crop=crop, progress=progress)
-    return _say_of_files(result, module.report, json)
+    return say_of_files(result, module.report, json)
 
 
 @bench.command()
@@ -261,7 +267,7 @@ def imported(
     """Models imported from CompressAI beside CompressAI itself: symbols, pixels, bytes, time."""
     from kodek.eval.bench import imported as module
 
-    with _progress() as progress:
+    with progress_bar() as progress:
         result = module.run(
             arch,
             checkpoint=checkpoint,
@@ -271,7 +277,7 @@ def imported(
             threads=threads,
             progress=progress,
         )
-    return _say(result, module.report, json)
+    return say(result, module.report, json)
 
 
 @bench.command()
@@ -288,7 +294,7 @@ def profile(
     from kodek.eval.bench import profile as module
 
     result = module.run(model, size=(width, height), quality=quality, repeats=repeats, threads=threads)
-    return _say(result, module.report, json)
+    return say(result, module.report, json)
 
 
 @bench.command()
@@ -330,7 +336,7 @@ def ablation(
     except Interrupted:
         print(f"kodek: stopped; the same command goes on in {out}.", file=sys.stderr)
         return Code.INTERRUPTED
-    with _progress() as progress:
+    with progress_bar() as progress:
         result = module.run(
             models,
             test,
@@ -341,30 +347,8 @@ def ablation(
             threads=threads,
             progress=lambda _, done, total, what: progress(done, total, what),
         )
-    return _say(result, module.report, json)
+    return say(result, module.report, json)
 
 
-def _say_of_files(result: dict[str, Any], report: Callable[[dict[str, Any]], str], json: bool) -> int:
-    """`_say`, and the files that were left out on stderr."""
-    for sentence in result["left_out"]:
-        print(f"kodek: {sentence}", file=sys.stderr)
-    return _say(result, report, json) or (Code.INPUT if result["left_out"] else Code.OK)
-
-
-def _say(result: dict[str, Any], report: Callable[[dict[str, Any]], str], json: bool) -> int:
-    """Print the result; the exit code."""
-    print(json_module.dumps(result) if json else report(result))
-    return Code.OK if result.get("passed", True) else Code.DIFFERENCE
-
-
-@contextmanager
-def _progress() -> Iterator[Progress]:
-    """A bar on stderr, where that is a terminal."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-    columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}", markup=False))
-    console = Console(stderr=True)
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task("", total=None)
-        yield lambda done, total, what: bar.update(task, completed=done, total=total, description=what)
+for _command in (bench_sound.stream, bench_sound.codes, bench_sound.damage):
+    bench.command()(_command)

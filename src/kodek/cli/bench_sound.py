@@ -1,0 +1,91 @@
+"""``kodek bench``: the benchmarks of sound."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from . import options
+from .bench_output import progress_bar, say, say_of_files
+
+Sound = Annotated[Path | None, typer.Option("--sound", exists=True, help="A file; a made-up sound if none.")]
+
+
+def _counts(text: str) -> list[int]:
+    found = options.names(text)
+    if not found or not all(name.isdecimal() and int(name) for name in found):
+        raise typer.BadParameter(f"'{text}' are not numbers of stages such as 6,12.")
+    return [int(name) for name in found]
+
+
+def stream(
+    model: options.Model = None,
+    sound: Sound = None,
+    seconds: Annotated[float, typer.Option("--seconds", min=1, help="Of the made-up sound.")] = 5,
+    long: Annotated[
+        float, typer.Option("--long", min=0, help="Seconds of sound for memory and speed; 0 for neither.")
+    ] = 3600,
+    stages: Annotated[int, typer.Option("--stages", min=1, help="Of the short sounds.")] = 12,
+    quality: options.Quality = options.DEFAULT_QUALITY,
+    threads: options.Threads = None,
+    json: options.Json = False,
+) -> int:
+    """Whether streamed sound is the same as whole; live delay and framing; memory and speed of an hour."""
+    from kodek.eval.bench import stream as module
+
+    with progress_bar() as progress:
+        result = module.run(
+            model,
+            sound=sound,
+            seconds=seconds,
+            long=long,
+            stages=stages,
+            quality=quality,
+            threads=threads,
+            progress=progress,
+        )
+    return say(result, module.report, json)
+
+
+def codes(
+    data: Annotated[
+        str, typer.Option("--data", help="A folder of sounds, a sound, or a text file with a path a line.")
+    ],
+    model: options.Model = None,
+    stages: Annotated[
+        Any, typer.Option("--stages", parser=_counts, metavar="N,...", help="Whose true payloads are coded.")
+    ] = "6,12",
+    limit: Annotated[int | None, typer.Option("--limit", min=1, help="Only the first so many files.")] = None,
+    threads: options.Threads = None,
+    json: options.Json = False,
+) -> int:
+    """Bits of codes by stage, at fixed length, by static tables and coded; how well codebooks are used."""
+    from kodek.eval.bench import codes as module
+
+    from .torch_setup import set_up
+
+    set_up(threads)
+    with progress_bar() as progress:
+        result = module.run(data, model, stages, limit, progress)
+    return say_of_files(result, module.report, json)
+
+
+def damage(
+    model: options.Model = None,
+    sound: Sound = None,
+    seconds: Annotated[float, typer.Option("--seconds", min=3, help="Of the made-up sound.")] = 8,
+    stages: Annotated[int, typer.Option("--stages", min=1, help="Of the file.")] = 12,
+    threads: options.Threads = None,
+    json: options.Json = False,
+) -> int:
+    """What one damaged second of a sound costs, and whether it is named."""
+    from kodek.eval.bench import damage as module
+
+    from .torch_setup import set_up
+
+    set_up(threads)
+    with progress_bar() as progress:
+        result = module.run(model, sound=sound, seconds=seconds, stages=stages, progress=progress)
+    return say(result, module.report, json)

@@ -1,0 +1,104 @@
+"""The benches of sound, on an untrained model."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from kodek.codecs.zoo import read_entry
+from kodek.datasets import write_flac
+from kodek.eval.bench import codes, damage, exactness, stream
+from kodek.eval.bench.controls import sabotage
+from kodek.eval.bench.subjects import Sounds, subject
+from kodek.eval.errors import EvalError
+from kodek.eval.sounds import pieces, syllables
+
+from .conftest import TINY
+
+SIZES = [(1, 50), (2, 2), (1, 1)]
+
+
+@pytest.fixture
+def sounds(tiny_audio: Path) -> Sounds:
+    found = subject(read_entry(tiny_audio / "weights.safetensors"), "cpu")
+    assert isinstance(found, Sounds)
+    return Sounds(type(found.codec).load(tiny_audio / "weights.safetensors"))  # one that may be sabotaged
+
+
+@pytest.mark.parametrize("options", [{}, {"batch": 4}, {"channels_last": True}, {"perturb": True}])
+def test_codes_are_exact(sounds: Sounds, options: dict[str, int]) -> None:
+    files = sounds.encode(SIZES)
+    assert len(files) == 6 and {coded.facts[0][1] for coded in files} == {1, 4}
+    assert exactness.decode_all(sounds, files, **options) == []  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("control", exactness.CONTROLS)
+def test_a_float_in_the_prior_of_codes_is_found(sounds: Sounds, control: str) -> None:
+    sabotage(sounds.codec, control)
+    failures = exactness.decode_all(sounds, sounds.encode(SIZES), **exactness.CONTROLS[control])
+    assert any("50 frames" in failure for failure in failures)
+
+
+def test_streamed_is_the_same_as_whole(tiny_audio: Path) -> None:
+    result = stream.run(str(tiny_audio), seconds=1, long=0, stages=2, quality=50)
+    assert result == json.loads(json.dumps(result)) and result["passed"]
+    assert [each["rate"] for each in result["pieces"]] == [24000, 44100]
+    assert result["latency"]["24000"] == pytest.approx(0.06)
+    assert result["framing"]["packet"] <= 4 and result["framing"]["live"] > result["framing"]["file"] > 0
+    assert "the same bytes and samples" in stream.report(result)
+    result["pieces"][0]["differ"] = ["file, random"]
+    assert "DIFFERENT: file, random" in stream.report(result)
+
+
+def test_other_bytes_are_seen(tiny_audio: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def leaky(sound, sizes):
+        for number, piece in enumerate(pieces(sound, sizes)):
+            yield piece if number % 2 else 0.5 * piece
+
+    monkeypatch.setattr(stream, "pieces", leaky)
+    monkeypatch.setattr(stream, "RATES", (24000,))
+    result = stream.run(str(tiny_audio), seconds=1, long=0, stages=2, quality=50)
+    assert not result["passed"] and "file, 20 ms" in result["pieces"][0]["differ"]
+
+
+def test_one_second_is_lost(tiny_audio: Path) -> None:
+    result = damage.run(str(tiny_audio), seconds=3, stages=2)
+    assert result == json.loads(json.dumps(result)) and result["passed"] and len(result["chunks"]) == 4
+    assert result["chunks"][1]["span"] == pytest.approx([0.98, 1.98])
+    assert "0.98 to 1.98" in result["chunks"][1]["strict"]
+    assert "one damaged second costs that second" in damage.report(result)
+    result["chunks"][1]["named"] = False
+    assert "WRONG" in damage.report(result)
+    with pytest.raises(EvalError, match="needs 3 seconds"):
+        damage.run(str(tiny_audio), seconds=1, stages=2)
+
+
+def test_bits_by_stage(tiny_audio: Path, tmp_path: Path) -> None:
+    for number in range(2):
+        write_flac(tmp_path / f"{number}.flac", syllables(2 + number, 24000))
+    (tmp_path / "broken.flac").write_bytes(b"no sound")
+    result = codes.run(str(tmp_path), str(tiny_audio), [2, 4, 99])
+    assert len(result["left_out"]) == 1 and result["files"] == 2 and len(result["stages"]) == 4
+    assert result["frames"] == 2 * 50 + 1 + 3 * 50 + 1 and not result["passed"]  # its prior is made up
+    for stage in result["stages"]:
+        assert stage["fixed"] == 6 and 0 < stage["static"] < 7 and 0 < stage["perplexity"] <= 1
+    two, four = result["rates"]
+    assert two["fixed"] == pytest.approx(0.6) and two["true"] < four["true"]
+    ideal = sum(stage["coded"] for stage in result["stages"]) * 50 / 1000
+    assert ideal < four["true"] < ideal + 8 * 8 * 5 / 5 / 1000  # a few bytes for each second
+    assert "BELOW" in codes.report(result)
+
+
+def test_order_0_of_known_codes() -> None:
+    uniform = np.tile(np.arange(4, dtype=np.int16), 100)[None, None]
+    found = codes._order0([uniform, uniform], 0, 4)
+    assert found["perplexity"] == pytest.approx(1) and found["static"] == pytest.approx(2)
+    alone = codes._order0([np.zeros((1, 1, 100), np.int16)] * 2, 0, 4)
+    assert alone["perplexity"] == pytest.approx(0.25) and alone["static"] == pytest.approx(np.log2(104 / 101))
+
+
+def test_pictures_have_no_stream() -> None:
+    with pytest.raises(EvalError, match="does not code audio"):
+        stream.run(str(TINY), seconds=1, long=0, stages=1, quality=50)
