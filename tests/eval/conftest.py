@@ -60,9 +60,8 @@ def speech(seconds: float, rate: int = 24000, channels: int = 1) -> Audio:
 def tiny_audio(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of an untrained audio model, whose codebooks and prior are made up."""
     torch.manual_seed(0)
-    prior = {"width": 16, "depth": 1, "kernel": 3, "rank": 4}
-    settings: dict[str, Any] = {"width": 16, "latent": 8, "analysis_blocks": 1, "synthesis_blocks": 1, "stages": 4, "codes": 64}
-    settings["prior"] = prior
+    settings: dict[str, Any] = {"width": 16, "latent": 8, "analysis_blocks": 1, "synthesis_blocks": 1}
+    settings |= {"stages": 4, "codes": 64, "prior": {"width": 16, "depth": 1, "kernel": 3, "rank": 4}}
     config = Config(**settings)
     model = AudioModel(config).eval()
     x = torch.from_numpy(speech(4).samples)
