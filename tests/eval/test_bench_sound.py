@@ -45,7 +45,7 @@ def test_streamed_is_the_same_as_whole(tiny_audio: Path) -> None:
     result = stream.run(str(tiny_audio), seconds=1, long=0, stages=2, quality=50)
     assert result == json.loads(json.dumps(result)) and result["passed"]
     assert [each["rate"] for each in result["pieces"]] == [24000, 44100]
-    assert result["latency"]["24000"] == pytest.approx(0.06)
+    assert result["latency"] == {"24000": pytest.approx(0.06), "48000": pytest.approx(0.065, abs=0.002)}
     assert result["framing"]["packet"] <= 4 and result["framing"]["live"] > result["framing"]["file"] > 0
     assert "the same bytes and samples" in stream.report(result)
     result["pieces"][0]["differ"] = ["file, random"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 from kodek.datasets import Audio
 from kodek.datasets.compat import install
 from kodek.eval.errors import EvalError
@@ -135,6 +136,16 @@ def test_mel_as_by_librosa(sound):
         ]
         expected += np.abs(logs[0] - logs[1]).mean()
     assert mel_distance(sound, decoded, RATE) == pytest.approx(expected, rel=1e-4)
+
+
+@pytest.mark.parametrize("length", [RATE, 700])
+def test_training_measures_the_same_distance(sound, length):
+    need_torchaudio()
+    from kodek.train.losses import SoundLoss
+
+    first, second = sound[:, :length], noisy(sound, 0.1)[:, :length]
+    theirs = SoundLoss(RATE).mel_distance(torch.from_numpy(second), torch.from_numpy(first))
+    assert mel_distance(first, second, RATE) == pytest.approx(theirs, rel=1e-5)
 
 
 def test_distances_of_silence(sound):
