@@ -68,8 +68,9 @@ class AudioCodec:
         """Frames of so many samples."""
         return frames(samples, self.hop)
 
-    def analyser(self, channels: int, block: int = FILE_BLOCK) -> Analyser:
-        return Analyser(self, channels, block)
+    def analyser(self, channels: int, block: int = FILE_BLOCK, stages: int | None = None) -> Analyser:
+        """stages: that are wanted, the first of them; all by default."""
+        return Analyser(self, channels, block, stages or self.stages)
 
     def synthesiser(self, channels: int, block: int = FILE_BLOCK) -> Synthesiser:
         return Synthesiser(self, channels, block)
@@ -90,10 +91,10 @@ class AudioCodec:
 
 
 class Analyser:
-    """Samples in any pieces -> codes of all stages, a block at a time."""
+    """Samples in any pieces -> codes, a block at a time."""
 
-    def __init__(self, codec: AudioCodec, channels: int, block: int) -> None:
-        self._codec, self._block = codec, block
+    def __init__(self, codec: AudioCodec, channels: int, block: int, stages: int) -> None:
+        self._codec, self._block, self._stages = codec, block, stages
         self._memory = Memory()
         self._waiting = np.zeros((channels, 0), np.float32)
         self._samples = self._frames = 0
@@ -117,11 +118,11 @@ class Analyser:
         waiting = np.concatenate((self._waiting, samples), 1)
         ready = waiting.shape[1] // size * size
         self._waiting = waiting[:, ready:].copy()
-        made = [np.zeros((len(waiting), codec.stages, 0), np.int16)]
+        made = [np.zeros((len(waiting), self._stages, 0), np.int16)]
         for start in range(0, ready, size):
             x = torch.from_numpy(waiting[:, start : start + size].copy()).to(codec.device)
             z = codec.analysis(x, self._memory)
-            made.append(codec.quantiser.encode(z, codec.stages).to(torch.int16).cpu().numpy())
+            made.append(codec.quantiser.encode(z, self._stages).to(torch.int16).cpu().numpy())
         self._frames += ready // codec.hop
         return np.concatenate(made, 2)
 

@@ -64,11 +64,11 @@ class AudioEncoder:
             raise ValueError("target_kbps must be a positive number")
         self._codec = codec
         self._target = target_kbps
-        self._stages = stages or codec.stages
-        self._header = AudioHeader(codec.generation, channels, rate, self._stages, PROFILE, length=1, symbol_hash=0)
+        stages = stages or codec.stages
+        self._header = AudioHeader(codec.generation, channels, rate, stages, PROFILE, length=1, symbol_hash=0)
         self._header.write()  # for its ValueError
         self._extras = [Chunk(ChunkKind.TAGS, write_tags(tags))] if tags else []
-        self._analyser = codec.analyser(channels, FILE_BLOCK)
+        self._analyser = codec.analyser(channels, FILE_BLOCK, stages)
         self._pushed = 0
         self._payloads: list[bytes] = []
         self._running = 0
@@ -102,7 +102,7 @@ class AudioEncoder:
 
     def _take(self, codes: Codes) -> None:
         for start in range(0, codes.shape[2], FILE_BLOCK):
-            self._codes.append(once(codes[:, : self._stages, start : start + FILE_BLOCK]).copy())
+            self._codes.append(once(codes[:, :, start : start + FILE_BLOCK]).copy())
             if len(self._codes) - len(self._bits) == GROUP:
                 self._code()
 

@@ -50,7 +50,7 @@ class LiveEncoder:
         self._codec = codec
         self._header = LiveHeader(codec.generation, channels, rate, stages, PROFILE)
         self._start = write_start(self._header)
-        self._analyser = codec.analyser(channels, LIVE_BLOCK)
+        self._analyser = codec.analyser(channels, LIVE_BLOCK, stages)
         self._pushed = 0
         self._packets = 0
         self._hash = self._header.seed
@@ -81,7 +81,7 @@ class LiveEncoder:
     def _code(self, codes: Codes) -> bytes:
         out, self._start = [self._start], b""
         for start in range(0, codes.shape[2], LIVE_BLOCK):
-            block = codes[:, : self._header.stages, start : start + LIVE_BLOCK]
+            block = codes[:, :, start : start + LIVE_BLOCK]
             coded, number = once(block), self._packets % NUMBERS
             past = None if number % RESTART == 0 else self._past
             known = None if past is None else past[: len(coded)]

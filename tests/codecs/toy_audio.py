@@ -22,8 +22,8 @@ class ToyCodec:
     def frames(self, samples):
         return frames(samples, self.hop)
 
-    def analyser(self, channels, block):
-        return ToyAnalyser(self, channels, block)
+    def analyser(self, channels, block, stages=stages):
+        return ToyAnalyser(self, channels, block, stages)
 
     def synthesiser(self, channels, block):
         return ToySynthesiser(self, channels)
@@ -39,8 +39,8 @@ class ToyCodec:
 
 
 class ToyAnalyser:
-    def __init__(self, codec, channels, block):
-        self.codec, self.block = codec, block
+    def __init__(self, codec, channels, block, stages):
+        self.codec, self.block, self.stages = codec, block, stages
         self.waiting = np.zeros((channels, 0), np.float32)
         self.before = np.zeros((channels, codec.hop), np.float32)
         self.pushed = self.made = 0
@@ -63,8 +63,8 @@ class ToyAnalyser:
         x, self.before = np.split(np.concatenate((self.before, x), 1), [x.shape[1]], axis=1)
         means = x.reshape(len(x), -1, self.codec.hop).mean(2, dtype=np.float64).clip(-1, 1)
         self.made += means.shape[1]
-        codes = np.empty((len(x), self.codec.stages, means.shape[1]), np.int16)
-        for stage in range(self.codec.stages):
+        codes = np.empty((len(x), self.stages, means.shape[1]), np.int16)
+        for stage in range(self.stages):
             codes[:, stage] = np.clip(np.floor((means + 1) * CODES / 2), 0, CODES - 1)
             means = (means - centres(codes[:, stage])) * CODES
         return codes
