@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from kodek.codecs.zoo import read_entry
 from kodek.datasets import write_flac
-from kodek.eval.bench import codes, damage, exactness, stream
+from kodek.eval.bench import codes, damage, exactness, quantisers, stream
 from kodek.eval.bench.controls import sabotage
 from kodek.eval.bench.subjects import Sounds, subject
 from kodek.eval.errors import EvalError
@@ -97,6 +97,17 @@ def test_order_0_of_known_codes() -> None:
     assert found["perplexity"] == pytest.approx(1) and found["static"] == pytest.approx(2)
     alone = codes._order0([np.zeros((1, 1, 100), np.int16)] * 2, 0, 4)
     assert alone["perplexity"] == pytest.approx(0.25) and alone["static"] == pytest.approx(np.log2(104 / 101))
+
+
+def test_models_at_equal_rates(tiny_audio: Path, tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    write_flac(tmp_path / "data" / "a.flac", syllables(2, 24000))
+    options = {"kilobits": (0.8, 1.4), "measures": ("si-sdr",), "jobs": 1}
+    result = quantisers.run([tiny_audio], str(tmp_path / "data"), tmp_path / "out", **options)
+    (member,) = result["members"]
+    assert result == json.loads(json.dumps(result)) and member["stages"] == 4 and 0 < member["perplexity"] < 1
+    assert 0.5 < member["points"]["0.8"]["rate"] <= 0.8 < member["points"]["1.4"]["rate"] <= 1.4
+    assert "SI-SDR" in quantisers.report(result) and "tiny-audio" in quantisers.report(result)
 
 
 def test_pictures_have_no_stream() -> None:
