@@ -19,7 +19,7 @@ import numpy as np
 from kodek.entropy import StreamError
 
 from ..container import Limits, LiveHeader
-from ..errors import FormatError, LimitError, MismatchError
+from ..errors import DamagedError, FormatError, LimitError, MismatchError
 from ..zoo import weights_of
 from .codec import LIVE_BLOCK, AudioCodec
 from .file import load_codec
@@ -98,7 +98,7 @@ class LiveDecoder:
 
     damage: seconds that were lost and replaced by silence. length: what the end of the stream says, samples at
     `header.rate`; None, and not `complete`, until it was seen. Raises CodecError for a stream whose start can't be
-    read, LimitError for one that goes on for longer than `limits` allow.
+    read, or that goes on for longer than `limits` allow, or more of which is lost than came.
     """
 
     def __init__(self, *, limits: Limits | None = None, device: str = "cpu") -> None:
@@ -168,6 +168,7 @@ class _Player:
         self._synthesiser = codec.synthesiser(header.channels, LIVE_BLOCK)
         self._output = Output()
         self._packets = 0
+        self._came = self._missing = 0  # of them; a few bytes could else claim hours of silence
         self._last = 0  # how many they are in the end, once it is announced
         self._past: Codes | None = None
         self._lost = False  # what the next packet has to know
@@ -195,8 +196,12 @@ class _Player:
         for packet in packets:
             if self.end and (self._packets == self._last or packet.number != self.end.number):
                 continue  # nothing follows the last one
-            for _ in range((packet.number - self._packets) % NUMBERS):
-                pieces.append(self._lose())
+            gap = (packet.number - self._packets) % NUMBERS
+            self._came += 1
+            self._missing += gap
+            if self._missing > self._came + NUMBERS:
+                raise DamagedError("Damaged stream: more of it is lost than came.")
+            pieces += [self._lose() for _ in range(gap)]
             if isinstance(packet, Packet):
                 pieces.append(self._decode(packet))
             else:

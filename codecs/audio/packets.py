@@ -1,4 +1,4 @@
-"""The bytes of a live stream: a start, packets and an end. `docs/format.md`, section 8, is the specification.
+"""The bytes of a live stream: a start, packets and an end. `docs/format.md`, section 7, is the specification.
 
     start:   magic, version + flags | header | CRC
     packet:  number | length, whether all channels are alike, check | payload
