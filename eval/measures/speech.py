@@ -9,6 +9,7 @@ import contextlib
 import importlib
 import warnings
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,8 @@ from .base import Compute, Measure, Meter, Value
 
 _STOI_RATE, _PESQ_RATE, _VISQOL_RATE, _DNSMOS_RATE = 10_000, 16_000, 48_000, 16_000
 _PESQ_LONGEST = 20  # seconds: the library crashes beyond 50 utterances, which are 0.4 seconds apart at least
+
+_DNSMOS_MODELS = ("sig_bak_ovr.onnx", "model_v8.onnx")  # P.835 and P.808
 
 STOI = Measure("stoi", "STOI", "", True, (-1.0, 1.0))
 ESTOI = Measure("estoi", "ESTOI", "", True, (-1.0, 1.0))
@@ -86,13 +89,18 @@ def load_visqol() -> Compute:
 
 def load_dnsmos() -> Compute:
     library = _library("speechmos.dnsmos", "DNSMOS", "speechmos")
+    models = [str(Path(library.__file__).with_name("dnsmos_models") / name) for name in _DNSMOS_MODELS]
+    judge = library.DNSMOS(*models)
+    options = library.ort.SessionOptions()
+    options.intra_op_num_threads = 1  # it would take a thread for every core, in every process
+    judge.onnx_sess, judge.p808_onnx_sess = (library.ort.InferenceSession(path, options) for path in models)
 
     def compute(sample: Sample, coded: Coded) -> Mapping[str, Value]:
         (heard,) = _mono("DNSMOS", _DNSMOS_RATE, sounds(sample, coded)[1])
         if len(heard) < _DNSMOS_RATE:
             raise EvalError("DNSMOS needs a second of sound.")  # it repeats what is shorter than 9 seconds
         with _sentence("DNSMOS can't judge it"):
-            found = library.run(np.clip(heard, -1, 1), sr=_DNSMOS_RATE)
+            found = judge(np.clip(heard, -1, 1), _DNSMOS_RATE, is_personalized_MOS=False)
         return {measure.name: float(found[name]) for name, measure in DNSMOS.items()}
 
     return compute
