@@ -5,19 +5,32 @@ first its even frames (counted from the segment's start), then its odd ones:
 
     below = 0                                       of each frame: what the stages below tell
     for each stage:
-        context = blocks(below)                     depth-wise convolutions over time, both ways
-        even frames: logits from the context
-        odd frames:  logits from the context        and this stage's codes at the even frames
-        below += enter(table[codes])
+        even frames: logits of leave[0](context)    context: below, at the frames around
+        odd frames:  logits of leave[1](context)    and this stage's codes at the even frames
+        below += enter(table[code])
 
-Each stage has a table with a vector for each code: through `enter` it tells the context which code was there, and its
-product with the vector that `leave` makes of a context is the code's log-probability (a Gaussian of the residual, if
-the vectors were a codebook's rows and their squares). The other networks are common to all stages.
+Each stage has a table with a vector for each code: through `enter` it tells the contexts which code was there, and its
+product with the vector that `leave` makes of a context is the code's log-probability. (So it would be if contexts were
+Gaussian around a mean for each code; `prior_start.py` begins there.) All else is common to the stages.
 
 In a live stream the frames before the segment are known; each stage sees the stages below it there, and its own codes.
 Beyond them is zero, as it is outside of a segment of a file.
 
-Everything is exact (`entropy/exact.py`). Two passes: the checkerboard of He et al. 2021, in time.
+Exactly, in the arithmetic and notation of docs/format.md (A = 2^24, conv, leaky; activations are integers in 2^-12),
+with s a stage, p a pass (0: even, 1: odd) and t a frame, the past's before 0; all vectors outside of these are 0:
+
+    e(s, t)   = enter[s](first `rank` entries of row code(s, t) of table[s])            1 x 1
+    below(t)  = sum of e(r, t) over r < s, after each addition clamped to +-A           of the past: if it has stage r
+    known(t)  = e(s, t) at the frames of the past, if it has stage s, and if p = 1 at even t; elsewhere 0
+    block(x)  = clamp(x + project(leaky(expand(depth(x)))))                             depth-wise over `kernel` frames
+    x         = clamp(around(block(.. block(below))) + near(known))                     each over `kernel` frames
+    y         = clamp(x + project(leaky(expand(x))))
+    logit(k)  = sum of table[s][k, i] * leave[s][p](y)[i] over i < rank, + 2^12 * table[s][k, rank + p]      in 2^-24
+
+The symbols of a pass are coded channel by channel, in a channel frame by frame, under the weights that
+docs/entropy-coder.md (6) makes of these logits. Of the past, the last `config.past` frames count.
+
+Two passes: the checkerboard of He et al. 2021, in time.
 """
 
 from __future__ import annotations
@@ -39,21 +52,22 @@ Shape = tuple[int, int, int]  # segments, stages, frames
 
 @dataclass(frozen=True)
 class PriorConfig:
-    """stages, codes: of the quantiser. width: channels of the context. depth: its blocks, each with a depth-wise
-    convolution over `kernel` frames. rank: length of a code's vector.
+    """stages, codes: of the quantiser. rank: length of a code's vector. width: channels of what is known of a frame;
+    depth: blocks that refine it; kernel: frames that a convolution over time sees; hidden: channels of a context.
     """
 
     stages: int = 48
     codes: int = 1024
-    width: int = 96
-    depth: int = 3
+    rank: int = 32
+    width: int = 48
+    depth: int = 1
     kernel: int = 5
-    rank: int = 16
+    hidden: int = 128
 
     @property
     def past(self) -> int:
         """How many frames before a segment its contexts reach."""
-        return self.depth * (self.kernel // 2)
+        return (self.depth + 1) * (self.kernel // 2)
 
 
 class Prior(nn.Module):
@@ -68,10 +82,10 @@ class Prior(nn.Module):
         self.arithmetic = a = arithmetic
         self.stages: Any = nn.ModuleList(Stage(c, a) for _ in range(c.stages))
         self.blocks = nn.Sequential(*(Block(c, a) for _ in range(c.depth)))
-        self.near = a.conv(c.width, c.width, (1, c.kernel), groups=c.width)
-        self.mix = a.conv(c.width, c.width)
-        self.expand = a.conv(c.width, 2 * c.width)
-        self.project = a.conv(2 * c.width, c.width)
+        self.around = a.conv(c.width, c.hidden, (1, c.kernel))
+        self.near = a.conv(c.width, c.hidden, (1, c.kernel))
+        self.expand = a.conv(c.hidden, 2 * c.hidden)
+        self.project = a.conv(2 * c.hidden, c.hidden)
 
     def code(
         self,
@@ -100,12 +114,13 @@ class Prior(nn.Module):
             if before and number < past.shape[1]:
                 known = place(stage.embed(past[:, number]), nothing, slice(before))
             if only is None or number in only:
-                context = self.blocks(below)
+                around = self.around(self.blocks(below))
                 symbols = past.new_zeros((batch, frames))
                 for first in range(min(PASSES, frames)):
                     at = slice(before + first, None, PASSES)
                     values = None if codes is None else codes[:, number, first::PASSES]
-                    part = coder.code_categories(values, self._logits(stage, context, known, at))
+                    x = self.context(around, known, at)
+                    part = coder.code_categories(values, stage.logits(x, first))
                     known = known + place(stage.embed(part), nothing, at)
                     symbols[:, first::PASSES] = part
             else:
@@ -116,11 +131,13 @@ class Prior(nn.Module):
             coded.append(symbols)
         return torch.stack(coded, 1)
 
-    def _logits(self, stage: Stage, context: Tensor, known: Tensor, at: slice) -> Tensor:
-        """Logits to the base 2, [B, n, codes], of one stage at n frames; known: its codes there are, embedded."""
+    def context(self, around: Tensor, known: Tensor, at: slice) -> Tensor:
+        """What tells of a stage's codes at some frames, [1, hidden, B, n]. around: [1, hidden, B, T], from the stages
+        below; known: the stage's own codes where they are known, embedded, [1, width, B, T].
+        """
         a = self.arithmetic
-        x = a.add(context[..., at], self.mix(self.near(known)[..., at]))
-        return stage.logits(a.add(x, self.project(a.leaky_relu(self.expand(x)))))
+        x = a.add(around[..., at], self.near(known)[..., at])
+        return a.add(x, self.project(a.leaky_relu(self.expand(x))))
 
 
 class Block(nn.Module):
@@ -139,25 +156,27 @@ class Block(nn.Module):
 
 
 class Stage(nn.Module):
-    """What is one stage's own: its codes' vectors, each with the code's bias at its end, and what they mean."""
+    """What is one stage's own: its codes' vectors, each with the code's biases in the passes at its end, and what they
+    mean.
+    """
 
     def __init__(self, c: PriorConfig, arithmetic: Arithmetic) -> None:
         super().__init__()
         a = self.arithmetic = arithmetic
         self.rank = c.rank
-        self.table = a.table(c.codes, c.rank + 1)
-        self.enter = a.conv(c.rank, c.width)
-        self.leave = a.conv(c.width, c.rank)
+        self.table: Any = a.table(c.codes, c.rank + PASSES)
+        self.enter: Any = a.conv(c.rank, c.width)
+        self.leave: Any = nn.ModuleList(a.conv(c.hidden, c.rank) for _ in range(PASSES))
 
     def embed(self, codes: Tensor) -> Tensor:
         """int64 [B, n] -> activations [1, width, B, n]."""
         return self.enter(self.table(codes)[..., : self.rank].permute(2, 0, 1)[None])
 
-    def logits(self, x: Tensor) -> Tensor:
-        """Activations [1, width, B, n] -> the logit of every code, [B, n, codes] (exact: in 2^-24)."""
-        vectors, bias = self.table().split([self.rank, 1], 1)
+    def logits(self, x: Tensor, number: int) -> Tensor:
+        """A context [1, hidden, B, n] in pass `number` -> each code's logit, [B, n, codes] (exact: in 2^-24)."""
+        vectors, biases = self.table().split([self.rank, PASSES], 1)
         one = self.arithmetic.constant(1.0, ACTIVATION_BITS)
-        return F.linear(self.leave(x)[0].permute(1, 2, 0), vectors, bias[:, 0] * one)
+        return F.linear(self.leave[number](x)[0].permute(1, 2, 0), vectors, biases[:, number] * one)
 
 
 def place(x: Tensor, nothing: Tensor, at: slice) -> Tensor:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 
 import torch
-import torch.nn.functional as F
 from kodek.entropy.coder import Estimator
 from torch import Tensor
 
@@ -34,39 +33,3 @@ def prior_loss(prior: Prior, codes: Tensor, stages: int = STAGES) -> Tensor:
     shape = (len(segments), max(only) + 1, frames)
     prior.code(estimator, segments[..., past:], shape, segments[..., :past], only)
     return torch.as_tensor(estimator.bits).sum() / (len(segments) * len(only) * frames)
-
-
-@torch.no_grad()
-def initialise(prior: Prior, codes: Tensor, codebooks: Tensor | None = None) -> None:
-    """Start from the frequencies of codes, int64 [B, S, T], and from their vectors, [S, codes, D], which add up to the
-    latents: a code's vector in the prior is its codebook's in the directions in which latents change slowest, and
-    contexts begin as the sum of these.
-    """
-    config = prior.config
-    for number, stage in enumerate(prior.stages):
-        counts = torch.bincount(codes[:, number].flatten(), minlength=config.codes).double() + 1
-        stage.table.weight[:, -1] = torch.log2(counts / counts.mean())
-        torch.nn.init.zeros_(stage.leave.weight)
-        torch.nn.init.zeros_(stage.leave.bias)
-    if codebooks is None:
-        return
-    z = sum(F.embedding(codes[:, number], rows) for number, rows in enumerate(codebooks))
-    axes = slowest(z, min(config.rank, config.width))
-    n = axes.shape[1]
-    for stage, rows in zip(prior.stages, codebooks @ axes, strict=True):
-        scale, mean = rows.std(0).clamp(min=1e-6), rows.mean(0)
-        stage.table.weight[:, :n] = (rows - mean) / scale
-        stage.enter.weight[:n] = 0
-        stage.enter.weight[:n, :n, 0, 0] = torch.diag(scale)
-        stage.enter.weight[n:] *= scale.mean()
-        stage.enter.bias[:n] = mean
-
-
-def slowest(z: Tensor, count: int) -> Tensor:
-    """The directions [D, count] in which z [B, T, D] changes least from frame to frame, in units of its deviation there
-    (slow feature analysis, Wiskott & Sejnowski 2002).
-    """
-    values, vectors = torch.linalg.eigh(torch.cov(z.flatten(0, 1).T))
-    whiten = vectors / values.clamp(min=1e-6 * values[-1]).sqrt()
-    changes = z.diff(dim=1).flatten(0, 1) @ whiten
-    return whiten @ torch.linalg.eigh(torch.cov(changes.T))[1][:, :count]

@@ -6,14 +6,15 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from kodek.codecs.audio.prior import Prior, PriorConfig
-from kodek.codecs.audio.prior_loss import initialise, prior_loss
+from kodek.codecs.audio.prior_loss import prior_loss
+from kodek.codecs.audio.prior_start import initialise
 from kodek.codecs.audio.segments import Segment, decode_segments, encode_segments, stage_bits
 from kodek.entropy import StreamError
 from kodek.entropy.coder import Estimator, SymbolDecoder
 from kodek.entropy.exact import Exact, Float, quantise
 from kodek.eval.bench.perturbation import InexactError, Perturbation
 
-CONFIG = PriorConfig(stages=5, codes=40, width=12, depth=2, kernel=3, rank=4)
+CONFIG = PriorConfig(stages=5, codes=40, rank=4, width=6, depth=1, kernel=3, hidden=12)
 
 
 def trainable() -> Prior:
@@ -104,7 +105,7 @@ def test_lengths_are_the_ideal_and_the_estimate():
         trainable().code(estimator, torch.from_numpy(part).long(), part.shape)
         assert 0 <= len(segment.payload) - bits.sum() / 8 < 4
         assert abs(float(estimator.bits.detach().sum()) / bits.sum() - 1) < 0.01
-    assert ideal[0].sum() < 0.8 * ideal[1].sum() * 50 / 49, "contexts tell"
+    assert ideal[0].sum() < 0.85 * ideal[1].sum() * 50 / 49, "contexts tell"
 
 
 def test_stages_are_embedded():
@@ -199,7 +200,7 @@ def test_gradients_reach_every_weight():
 
 def test_training_starts_from_the_frequencies_and_learns_to_repeat():
     torch.manual_seed(0)
-    prior = Prior(PriorConfig(stages=2, codes=16, width=16, depth=1, kernel=3, rank=8), Float())
+    prior = Prior(PriorConfig(stages=2, codes=16, rank=8, width=8, kernel=3, hidden=24), Float())
     codes = torch.distributions.Geometric(0.3).sample((16, 2, 30)).long() % 16
     codes[:, 1] = codes[:, 0]  # the second stage repeats the first
     initialise(prior, codes, torch.randn(2, 16, 4))
@@ -218,8 +219,8 @@ def test_training_starts_from_the_frequencies_and_learns_to_repeat():
 def test_sums_that_could_leave_the_exact_range_are_refused():
     twin = trainable()
     with torch.no_grad():
-        twin.mix.weight *= 2**18
-    with pytest.raises(ArithmeticError, match="mix"):
+        twin.near.weight *= 2**18
+    with pytest.raises(ArithmeticError, match="near"):
         quantise(twin, Prior(CONFIG, Exact()))
 
 
