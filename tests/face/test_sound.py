@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -77,6 +79,18 @@ def test_standard_streams(song: Path, coded: Path, kodek: Kodek) -> None:
     assert (result.code, result.err) == (0, "")
     assert read_audio(io.BytesIO(result.out)).samples.shape == (2, 36_000)
     assert kodek("decode", "-", "--format", "flac", stdin=coded.read_bytes()).out[:4] == b"fLaC"
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes")
+def test_named_pipes(song: Path, coded: Path, photo: Path, kodek: Kodek) -> None:
+    for source, expected in ((song, coded.read_bytes()), (photo, kodek("encode", photo, "-").out)):
+        pipe = source.with_name("pipe")
+        os.mkfifo(pipe)
+        writer = threading.Thread(target=pipe.write_bytes, args=(source.read_bytes(),))
+        writer.start()
+        assert kodek("encode", pipe, "-").out == expected
+        writer.join()
+        pipe.unlink()
 
 
 def test_by_content_where_the_suffix_lies(song: Path, coded: Path, kodek: Kodek) -> None:

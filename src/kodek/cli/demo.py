@@ -37,7 +37,7 @@ def demo(
     from .. import api
     from .torch_setup import set_up
 
-    codec = api.load(model)
+    codec = api.load_for("image", model, "cpu")
     set_up(threads)
     photos = [path for path in find_images(str(MEDIA)) if isinstance(path, Path)]
     table = Table(title=f"{len(photos)} photographs with {codec.name}; JPEG and WebP at the nearest size")

@@ -6,7 +6,8 @@ import itertools
 import signal
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, BinaryIO, Self, TypeVar
 
@@ -14,7 +15,7 @@ from . import sounds
 from .errors import Code, Failure
 from .media import bits_of, suffix_of
 from .options import Shared
-from .streams import STANDARD, check_output, find_weights, input_name, naming, output
+from .streams import STANDARD, check_output, find_weights, input_name, naming, open_bytes, output
 from .summary import span_words
 
 if TYPE_CHECKING:
@@ -73,14 +74,14 @@ def decode_live(source: str, target: str | None, shared: Shared, format: str | N
     target, format = target or STANDARD, (format or "wav").lower().removeprefix(".")
     suffix = f".{format}"
     if target != STANDARD:
-        suffix = suffix_of("." + target.rpartition(".")[2] if "." in target else format, "audio")
+        suffix = suffix_of(Path(target).suffix or format, "audio")
     elif format not in ("wav", RAW):
         raise Failure(Code.USAGE, f"Live sound goes to stdout as wav or {RAW}, not as {format}.")
     if format == RAW and (target != STANDARD or depth != "16"):
         raise Failure(Code.USAGE, f"The format {RAW} is for stdout, and has samples of 16 bits.")
     bits = bits_of(suffix, depth)
     check_output(target, shared.force)
-    with _opened(source) as stream:
+    with open_bytes(source) as stream:
         with naming(source):
             start = stream.read(START_MOST)
             header = read_start(start)[0]
@@ -167,24 +168,11 @@ def _sound(source: str, rate: int | None, channels: int | None) -> Iterator[Iter
     if source != STANDARD and rate is None:
         yield sounds.codable(iter_audio(source))
         return
-    with _opened(source) as stream:
+    with open_bytes(source) as stream:
         if rate is None:
             yield sounds.codable(read_pcm(stream, read_wav_start(stream, input_name(source))))
         else:
             yield read_pcm(stream, Pcm(rate, channels or 1))
-
-
-@contextmanager
-def _opened(source: str) -> Iterator[BinaryIO]:
-    if source == STANDARD:
-        yield sys.stdin.buffer
-        return
-    with ExitStack() as stack:
-        try:
-            file = stack.enter_context(open(source, "rb"))
-        except OSError as error:
-            raise Failure(Code.INPUT, f"{source} can't be opened: {error.strerror or error}.") from error
-        yield file
 
 
 @contextmanager

@@ -19,7 +19,7 @@ SOUND_SUFFIXES = (".flac", ".wav")
 _BITS = {"16": 16, "24": 24, "32f": 32}
 
 _OPTIONS: Mapping[str, Kind] = {
-    **dict.fromkeys(("target_size", "target_bpp", "target_psnr", "effort", "region", "max_pixels"), "image"),
+    **dict.fromkeys(("target_size", "target_bpp", "target_psnr", "effort", "region"), "image"),
     **dict.fromkeys(("target_kbps", "rate", "channels", "partial", "depth", "live"), "audio"),
 }
 _NOT_LIVE = ("target_kbps", "partial", "strip", "json")

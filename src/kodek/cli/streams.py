@@ -78,38 +78,56 @@ def open_stream(source: str, limits: Limits) -> Iterator[Bytes]:
 
 
 @contextmanager
+def open_bytes(source: str) -> Iterator[BinaryIO]:
+    """A file or stdin, to be read from its start to its end.
+
+    Raises:
+        Failure: it can't be opened.
+    """
+    if source == STANDARD:
+        yield sys.stdin.buffer
+        return
+    try:
+        file = open(source, "rb")  # noqa: SIM115
+    except OSError as error:
+        raise Failure(Code.INPUT, f"{source} can't be opened: {error.strerror or error}.") from error
+    with file:
+        yield file
+
+
+@contextmanager
 def open_media(source: str) -> Iterator[tuple[Kind, str | BinaryIO]]:
     """What a file holds, by its content, else by its suffix, and what to read it from.
 
-    Of a path nothing but the start is read, and no error is raised: that is left to the reader of the media.
+    Of a file nothing but the start is read. What can't be opened is left to the reader of pictures.
     """
-    from kodek.datasets import START, is_picture, is_sound
+    from kodek.datasets import START, is_sound
 
-    if source != STANDARD:
+    path = Path(source)
+    if source != STANDARD and (path.is_file() or not path.exists()):
         try:
-            with open(source, "rb") as file:
+            with path.open("rb") as file:
                 start = file.read(START)
         except OSError:
             start = b""
         yield "audio" if is_sound(start, source) else "image", source
         return
-    stdin = sys.stdin.buffer
-    start = stdin.read(START)
-    if is_picture(start) or not is_sound(start):
-        yield "image", cast(BinaryIO, _Resumed(start, stdin))
-        return
-    with tempfile.SpooledTemporaryFile(_SPOOLED) as spool:  # sound is read by seeking
-        spool.write(start)
-        shutil.copyfileobj(stdin, spool)
-        yield "audio", cast(BinaryIO, spool)
+    with open_bytes(source) as stream:  # a pipe gives its start once
+        start = stream.read(START)
+        if not is_sound(start, source):
+            yield "image", cast(BinaryIO, _Resumed(start, stream, input_name(source)))
+            return
+        with tempfile.SpooledTemporaryFile(_SPOOLED) as spool:  # sound is read by seeking
+            spool.write(start)
+            shutil.copyfileobj(stream, spool)
+            yield "audio", cast(BinaryIO, spool)
 
 
 class _Resumed:
     """A stream whose first bytes have been looked at."""
 
-    name = "stdin"
-
-    def __init__(self, start: bytes, rest: BinaryIO) -> None:
+    def __init__(self, start: bytes, rest: BinaryIO, name: str) -> None:
+        self.name = name
         self._start = start
         self._rest = rest
 
