@@ -133,12 +133,14 @@ def _decoded(codec: AudioCodec, codes: NDArray, length: int) -> NDArray:
 @torch.no_grad()
 def _residual(codec: AudioCodec, recordings: Sequence[NDArray], codes: Sequence[NDArray]) -> list[float]:
     """Energy after each stage in dB; none of a quantiser without codebooks, whose stages don't approximate latents."""
-    books = getattr(codec.quantiser, "books", [])
-    before, after = 0.0, np.zeros(len(books))
+    if not hasattr(codec.quantiser, "books"):
+        return []
+    stages = list(zip(codec.quantiser.parts, codec.quantiser.books, strict=True))
+    before, after = 0.0, np.zeros(len(stages))
     for sound, chosen in zip(recordings, codes, strict=True):
         z = codec.analysis(F.pad(torch.from_numpy(sound)[None], (0, -len(sound) % codec.hop + codec.hop)))
         before += float(z.square().sum())
-        for number, (part, book) in enumerate(zip(codec.quantiser.parts, books, strict=False)):
+        for number, (part, book) in enumerate(stages):
             z[..., part] -= F.embedding(torch.from_numpy(chosen[:, number].astype(np.int64)), book.vectors)
             after[number] += float(z.square().sum())
     return [float(10 * np.log10(energy / before + 1e-12)) for energy in after]

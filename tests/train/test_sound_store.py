@@ -46,7 +46,7 @@ def test_short_recordings_lie_in_silence(tmp_path: Path) -> None:
     target, _ = store(tmp_path, {"a-1": noise(0.1)})
     crops = SoundStore(target, 0).batch(20, 2000)
     counts = np.count_nonzero(crops, axis=1)
-    assert ((700 < counts) & (counts <= 800)).all()
+    assert ((counts > 700) & (counts <= 800)).all()
     assert len({int(np.argmax(crop != 0)) for crop in crops}) > 10
 
 
@@ -67,7 +67,7 @@ def test_speeds_change_the_pitch_and_not_the_length(tmp_path: Path) -> None:
     crops = SoundStore(target, 0, speeds=0.2).batch(40, RATE)
     peaks = np.abs(np.fft.rfft(crops)).argmax(1)
     assert crops.shape == (40, RATE)
-    assert peaks.min() < 900 < 1000 in peaks and 1100 < peaks.max()
+    assert peaks.min() < 900 < 1000 in peaks and peaks.max() > 1100
     assert (np.abs(peaks - 1000) <= 210).all()
 
 

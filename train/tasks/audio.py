@@ -14,7 +14,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from kodek.codecs import zoo
-from kodek.codecs.audio import prior_loss
+from kodek.codecs.audio import prior_loss, prior_start
 from kodek.codecs.audio.model import AudioModel, Config
 from kodek.codecs.errors import UnknownModelError, VersionError
 from kodek.datasets import MediaError, read_audio
@@ -24,7 +24,7 @@ from torch import Tensor, nn
 
 from ..adversary import Adversary
 from ..checkpoint import State, load_state
-from ..data import prepare, recordings
+from ..data import HELD_OUT, prepare, recordings
 from ..errors import TrainError
 from ..export_sound import export_sound, exported, import_sound
 from ..losses import SoundLoss
@@ -139,7 +139,7 @@ class AudioTask:
 
     def initialise(self) -> None:
         """A prior that knows nothing: every code is as likely as every other."""
-        prior_loss.initialise(self.model.prior, torch.zeros((1, self.model.config.stages, 0), dtype=torch.int64))
+        prior_start.initialise(self.model.prior, torch.zeros((1, self.model.config.stages, 0), dtype=torch.int64))
 
     def enter(self, phase: Phase) -> None:
         model, objective = self.model, self.objective
@@ -153,8 +153,7 @@ class AudioTask:
         if learns and books and not books[0].updates:
             model.quantiser.start(self._latents(phase.crop))
         if objective.codes_only and not model.prior.stages[0].table.weight[:, -1].any():
-            found = model.quantiser.encode(self._latents(phase.crop)[None], model.config.stages)
-            prior_loss.initialise(model.prior, found, [book.vectors for book in books] or None)
+            self._start_prior(phase.crop)
 
     def seed(self, seed: int, process: int) -> None:
         self._store.random = np.random.default_rng([seed, process])
@@ -198,10 +197,23 @@ class AudioTask:
     def _excerpts(self) -> list[np.ndarray]:
         """float32 [n]; recordings that can't be read are reported by what is left of them."""
         found, rate = [], self.model.config.rate
-        for source in self._held_out:
+        for source in self._held_out[:: -(-len(self._held_out) // HELD_OUT) or 1]:
             with contextlib.suppress(MediaError):
                 found.append(excerpt(read_audio(source, rate, mono=True).samples[0], rate))
         return found
+
+    @torch.no_grad()
+    def _start_prior(self, crop: int) -> None:
+        """From codes and their vectors: what they add to the latents."""
+        prior, quantiser, c = self.model.prior, self.model.quantiser, self.model.config
+        found = quantiser.encode(self._latents(crop)[None], c.stages)
+        vectors = None
+        if books := getattr(quantiser, "books", []):
+            at = [(part.start, c.latent - part.stop) for part in quantiser.parts]
+            vectors = torch.stack([F.pad(book.vectors, where) for book, where in zip(books, at, strict=True)]).cpu()
+        device = found.device
+        prior_start.initialise(prior.cpu(), found.cpu(), vectors)
+        prior.to(device)
 
     @torch.no_grad()
     def _latents(self, crop: int) -> Tensor:
