@@ -155,9 +155,7 @@ class AudioDecoder:
         self.header = expect(AudioHeader, contents.header)
         self.tags: dict[str, str] = {}
         try:
-            for chunk in _extras(data, contents):
-                if chunk.kind == ChunkKind.TAGS:
-                    self.tags = read_tags(chunk.data)
+            self.tags = _tags(_extras(data, contents))
         except (DamagedError, FormatError):
             if not partial:
                 raise
@@ -221,9 +219,7 @@ def verify_audio(data: Bytes, *, limits: Limits | None = None) -> list[Span]:
     """
     contents = read_header(data, limits, partial=True)
     header = expect(AudioHeader, contents.header)
-    for chunk in _extras(data, contents):
-        if chunk.kind == ChunkKind.TAGS:
-            read_tags(chunk.data)
+    _tags(_extras(data, contents))
     seconds = Seconds(load_codec(str(weights_of(header).path), "cpu"), data, header, contents.entries, partial=True)
     for _ in seconds:
         pass
@@ -237,6 +233,10 @@ def _extras(data: Bytes, contents: Contents) -> list[Chunk]:
     """All chunks but the seconds, also those of later versions."""
     entries = [entry for entry in contents.entries if entry.kind != ChunkKind.PAYLOAD]
     return [Chunk(entry.kind, read_chunk(data, entry)) for entry in entries]
+
+
+def _tags(extras: Sequence[Chunk]) -> dict[str, str]:
+    return next((read_tags(chunk.data) for chunk in extras if chunk.kind == ChunkKind.TAGS), {})
 
 
 @lru_cache(maxsize=2)

@@ -11,6 +11,7 @@ from ..errors import TargetError
 from ..target import SIZE_SHARE
 
 GOLDEN = 0.6180339887498949
+START, FRAMING = 32.0, 11.0  # bytes of a file, and more of them for each second, beside the ideal bits: a first guess
 
 Build = Callable[[Sequence[int]], bytes]
 
@@ -37,7 +38,7 @@ def largest_within(build: Build, bits: Sequence[NDArray[np.float64]], limit: int
         return build(stages.tolist())
 
     best, below, above = b"", len(bits) - 1, len(sizes) + 1  # of the steps
-    overhead = 0.0
+    overhead = FRAMING * len(bits) + START
     while above - below > 1 and len(best) < SIZE_SHARE * limit:
         guess = int(np.searchsorted(sizes, limit - overhead, "right"))
         steps = min(max(guess, below + 1), above - 1)
