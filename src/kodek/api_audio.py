@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 import numpy as np
 
 from kodek.codecs.container import Bytes, Limits
+from kodek.codecs.errors import LimitError
 from kodek.datasets import Resampler
 
 from .api import load_for
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
     Samples: TypeAlias = np.ndarray | torch.Tensor
     Model: TypeAlias = str | Path | AudioCodec
 
-SPAN = 1 << 16  # samples that are decoded at once for the whole
+SPAN = 1 << 16  # samples of a piece
+MAX_SAMPLES = 1 << 29  # of all channels together, at once
 
 
 def encode_audio(
@@ -68,11 +70,13 @@ def decode_audio(
     """The sound in a .kdk file, float32 [channels, length], and its rate; the length is that of the original.
 
     as_: ``"numpy"`` or ``"tensor"``. partial, max_seconds, device: as `AudioDecoder` takes them.
-    Raises what that raises, and ValueError for another `as_`.
+    Raises what that raises, ValueError for another `as_`, and CodecError for more samples than 2 GiB hold.
     """
     if as_ not in ("numpy", "tensor"):
         raise ValueError(f"as_ is 'numpy' or 'tensor', not {as_!r}.")
     decoder = AudioDecoder(data, partial=partial, max_seconds=max_seconds, device=device)
+    if decoder.length * decoder.channels > MAX_SAMPLES:
+        raise LimitError(f"The file has more than {MAX_SAMPLES} samples: AudioDecoder gives them piece by piece.")
     samples = np.concatenate(list(decoder), axis=1)
     if as_ == "numpy":
         return samples, decoder.rate

@@ -129,7 +129,7 @@ def test_other_things_are_refused(sound: object, error: type[Exception]) -> None
         kodek.encode_audio(sound, 8000)  # type: ignore[arg-type]
 
 
-def test_other_values_are_refused() -> None:
+def test_other_values_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     samples = tone(100).samples
     for options in ({"quality": 101}, {"quality": 5, "target_kbps": 6}, {"target_kbps": 0}):
         with pytest.raises(ValueError):
@@ -147,6 +147,9 @@ def test_other_values_are_refused() -> None:
         kodek.decode(data)
     with pytest.raises(kodek.CodecError):
         kodek.decode_audio(data, max_seconds=0.001)
+    monkeypatch.setattr("kodek.api_audio.MAX_SAMPLES", 199)
+    with pytest.raises(kodek.CodecError, match="AudioDecoder"):
+        kodek.decode_audio(data)
     encoder = kodek.AudioEncoder(8000, 2)
     with pytest.raises(ValueError, match="2 channels, not 1"):
         encoder.push(samples[:1])
