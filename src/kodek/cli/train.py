@@ -11,11 +11,13 @@ import typer
 from . import options
 from .errors import Code, Failure
 
-OWN_DATA = "the user's own pictures"
+OWN_DATA = "the user's own data"
 
 
 def train(
-    codec: Annotated[str, typer.Argument(metavar="CODEC", help="What to train: image-hyperprior or image-mlic.")],
+    codec: Annotated[
+        str, typer.Argument(metavar="CODEC", help="What to train: image-hyperprior, image-mlic or audio-rvq.")
+    ],
     out: Annotated[Path, typer.Option("--out", metavar="RUN", help="Folder of the run.")],
     data: Annotated[
         str | None,

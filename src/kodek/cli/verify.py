@@ -23,7 +23,7 @@ def verify(
     max_pixels: options.MaxPixels = options.DEFAULT_MAX_PIXELS,
     json: options.Json = False,
 ) -> int:
-    """Check files without the originals: checksums, every symbol to the end, their hash; of sound, name the bad seconds."""
+    """Check files without the originals: checksums, all symbols and their hash; of sound, name the damaged seconds."""
     from kodek.codecs.container import Limits
 
     limits = Limits(max_pixels=max_pixels)
