@@ -35,13 +35,15 @@ from torch import Tensor, nn
 
 from . import hyperprior
 from .hyperprior import HALO, Analysis, HyperAnalysis, HyperSynthesis, gaussian, known
+from .tiles import by_bands
 
 __all__ = ["HALO", "PRESETS", "Analysis", "Config", "HyperAnalysis", "Prior", "Synthesis"]
 
-WORKERS = 1  # tiles at once, of about 1 GB each
+WORKERS = 1  # tiles at once, of about 0.7 GB each
 HEADS = 2
 REACH = 2  # of the local context, in positions
-PIECE = 2048  # positions of a local attention at once, which bounds its memory
+PIECE = 1024  # positions at once, where each is for itself: small temporaries are what bounds memory
+ROWS = 32  # at once in the channel context, likewise
 TAPS = [(r, c) for r in range(-REACH, REACH + 1) for c in range(-REACH, REACH + 1) if (r + c) % 2]
 
 
@@ -124,7 +126,7 @@ class Prior(HyperSynthesis):
     ) -> Tensor:
         """Code z, then the slices of y [B, C_y, *size].
 
-        Returns y_hat, its means and table indexes [B, 3 C_y, *size] (exact: in 1/16), for the synthesis.
+        Returns y_hat, its means and table indexes [B, 3 C_y, *size] (exact: in 1/16, int32), for the synthesis.
         """
         a, widths = self.arithmetic, list(self.config.slices)
         state = self.hyper_synthesis(coder, step, size, z)
@@ -140,12 +142,11 @@ class Prior(HyperSynthesis):
             current = network.code(coder, state, part, where, (gain, inverse, scale))
             before = known(a, current.y_hat, inverse)
             coded.append(current)
-        y_hat, mean, index = (torch.cat(x, 1) for x in zip(*coded, strict=True))
-        return torch.cat((y_hat, mean, index.clamp(0, SCALE_COUNT - 1) * a.constant(2**-LATENT_BITS, LATENT_BITS)), 1)
+        return torch.cat([x for kind in zip(*coded, strict=True) for x in kind], 1)
 
 
 class Coded(NamedTuple):
-    """Latents of a slice with their means (exact: in 1/16) and table indexes."""
+    """Latents of a slice with their means and the indexes of tables that exist (exact: in 1/16, int32)."""
 
     y_hat: Tensor
     mean: Tensor
@@ -163,6 +164,7 @@ class Slice(nn.Module):
             self.enter = a.conv(n + c.slices[number - 1], n)
             self.depth = a.conv(n, n, c.depth, groups=n)
             self.mix = a.conv(n, n)
+            self.halo = c.depth // 2
         if c.inter:
             self.inter = a.conv(n, 3 * d)  # queries, keys, values
         first = n + d * c.inter
@@ -191,8 +193,13 @@ class Slice(nn.Module):
     def update(self, state: Tensor, before: Tensor) -> Tensor:
         """The channel context: what the slice before, [B, c, h, w], adds to the state."""
         a = self.arithmetic
-        x = a.leaky_relu(self.enter(torch.cat((state, before), 1)))
-        return a.add(state, a.leaky_relu(self.mix(self.depth(x))))
+
+        def run(rows: slice) -> Tensor:
+            known = state[:, :, rows]
+            x = a.leaky_relu(self.enter(torch.cat((known, before[:, :, rows]), 1)))
+            return a.add(known, a.leaky_relu(self.mix(self.depth(x))))
+
+        return by_bands(run, state.shape[2], self.halo, ROWS)
 
     def code(
         self, coder: Coder, state: Tensor, y: Tensor | None, where: Places, steps: tuple[Tensor, Tensor, Tensor]
@@ -203,7 +210,9 @@ class Slice(nn.Module):
         def run(head: Head, contexts: list[Tensor], at: Tensor) -> Coded:
             mean, log_scale = head(contexts).chunk(2, 1)
             mean, index = gaussian(a, mean, log_scale, gain, scale)
-            return Coded(coder.code(None if y is None else gather(y, at), mean, index), mean, index)
+            y_hat = coder.code(None if y is None else gather(y, at), mean, index)
+            index = index.clamp(0, SCALE_COUNT - 1) * a.constant(2**-LATENT_BITS, LATENT_BITS)
+            return Coded(a.store(y_hat), a.store(mean), a.store(index))
 
         contexts = [state]
         if hasattr(self, "inter"):
@@ -211,32 +220,27 @@ class Slice(nn.Module):
             contexts.append(linear_attention(a, q, k, v).view(q.shape))
         first = run(self.first, [gather(x, where.first) for x in contexts], where.first)
         if where.second is None:
-            return Coded(*(x.view(state.shape[0], -1, *where.size) for x in first))
+            return Coded(*map(where.join, first))
         anchors = known(a, first.y_hat, inverse)
         contexts = [gather(x, where.second) for x in contexts]
         if hasattr(self, "local_query"):
             contexts.append(self._local_attention(state, anchors, contexts[0], where))
         elif hasattr(self, "local"):
-            contexts.append(gather(self.local(where.scatter(anchors, where.first)), where.second))
+            contexts.append(gather(self.local(where.join(anchors)), where.second))
         if hasattr(self, "intra_query"):
             q, k = self.intra_query(state).chunk(2, 1)
             v = self.intra_value(anchors)
             contexts.append(linear_attention(a, gather(q, where.second), gather(k, where.first), v))
         second = run(self.second, contexts, where.second)
-        return Coded(
-            *(
-                where.scatter(x, where.first) + where.scatter(x_, where.second)
-                for x, x_ in zip(first, second, strict=True)
-            )
-        )
+        return Coded(*map(where.join, first, second))
 
     def _local_attention(self, state: Tensor, anchors: Tensor, at: Tensor, where: Places) -> Tensor:
         """Each of the others weighs the anchors around it, then joins them by their places; [B, 2 d, n, 1].
 
         The joining is that of MLIC's overlapped windows: what an anchor tells depends on where it lies.
         """
-        at_anchors = torch.cat((gather(state, where.first), anchors), 1)
-        rows = self.arithmetic.limit(self.local_value(at_anchors))[..., 0].transpose(1, 2).contiguous()
+        rows = self.local_value(torch.cat((gather(state, where.first), anchors), 1))[..., 0]
+        rows = self.arithmetic.limit(rows).transpose(1, 2).contiguous()
         queries = self.local_query(at)[..., 0].split(PIECE, 2)
         near, inside = where.near.split(PIECE, 1), where.inside.split(PIECE, 1)
         return torch.cat([self._attend(rows, *piece) for piece in zip(queries, near, inside, strict=True)], 2)
@@ -271,11 +275,18 @@ class Head(nn.Module):
         self.out = a.conv(hidden, 2 * width)
 
     def forward(self, contexts: list[Tensor]) -> Tensor:
-        a, x = self.arithmetic, torch.cat(contexts, 1)
+        """contexts: [B, C, n, 1] each -> [B, 2 width, n, 1]."""
+        a, gates = self.arithmetic, None
         if hasattr(self, "squeeze"):
-            mean = a.divide(x.sum((2, 3), keepdim=True), x.shape[2] * x.shape[3])
-            x = a.gate(x, self.excite(a.leaky_relu(self.squeeze(mean))))
-        return self.out(a.leaky_relu(self.enter(x)))
+            mean = a.divide(torch.cat([x.sum(2, keepdim=True) for x in contexts], 1), contexts[0].shape[2])
+            gates = self.excite(a.leaky_relu(self.squeeze(mean)))
+
+        def run(x: Tensor) -> Tensor:
+            x = x if gates is None else a.gate(x, gates)
+            return self.out(a.leaky_relu(self.enter(x)))
+
+        pieces = zip(*(x.split(PIECE, 2) for x in contexts), strict=True)
+        return torch.cat([run(torch.cat(piece, 1)) for piece in pieces], 2)
 
 
 def linear_attention(a: Arithmetic, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
@@ -292,6 +303,7 @@ def linear_attention(a: Arithmetic, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
 class Places(NamedTuple):
     """Positions of a latent [h, w] by pass, as indexes in raster order; second: None if there is one pass only.
 
+    order: of each position in raster order, its place in the first pass followed by the second.
     near: for each tap and each position of the second pass, which position of the first lies there, [taps, n];
     inside: False where that is outside of the picture, [taps, n].
     """
@@ -299,13 +311,16 @@ class Places(NamedTuple):
     size: tuple[int, int]
     first: Tensor
     second: Tensor | None
+    order: Tensor
     near: Tensor
     inside: Tensor
 
-    def scatter(self, x: Tensor, at: Tensor) -> Tensor:
-        """x [B, C, n, 1] to its positions [B, C, *size], zero elsewhere."""
-        out = x.new_zeros((*x.shape[:2], self.size[0] * self.size[1]))
-        return out.index_copy(2, at, x[..., 0]).view(*x.shape[:2], *self.size)
+    def join(self, first: Tensor, second: Tensor | None = None) -> Tensor:
+        """What the passes know of their positions, [B, C, n, 1] each, as [B, C, *size]; zero where it is not given."""
+        if second is None:
+            second = first.new_zeros((*first.shape[:2], self.order.numel() - first.shape[2], 1))
+        both = torch.cat((first, second), 2).index_select(2, self.order)
+        return both.view(*both.shape[:2], *self.size)
 
 
 def places(size: tuple[int, int], device: torch.device, checkerboard: bool) -> Places:
@@ -313,7 +328,7 @@ def places(size: tuple[int, int], device: torch.device, checkerboard: bool) -> P
     everywhere = torch.arange(h * w, device=device)
     nowhere = everywhere[:0]
     if not checkerboard or h * w == 1:
-        return Places(size, everywhere, None, nowhere, nowhere)
+        return Places(size, everywhere, None, everywhere, nowhere, nowhere)
     row, column = everywhere // w, everywhere % w
     even = (row + column) % 2 == 0
     first, second = everywhere[even], everywhere[~even]
@@ -322,7 +337,8 @@ def places(size: tuple[int, int], device: torch.device, checkerboard: bool) -> P
     r, c = taps[:, :1] + row[second], taps[:, 1:] + column[second]
     inside = (r >= 0) & (r < h) & (c >= 0) & (c < w)
     near = rank[torch.where(inside, r * w + c, 0)]
-    return Places(size, first, second, near, inside)
+    order = torch.where(even, rank, len(first) + everywhere - rank - 1)
+    return Places(size, first, second, order, near, inside)
 
 
 def gather(x: Tensor, at: Tensor) -> Tensor:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from typing import TypeVar
 
 import torch
 from torch import Tensor
 
+from ..malloc import trim
 from .area import Area, Grid
 
 BAND = 80  # rows of latents that a transform handles at once
@@ -27,6 +29,7 @@ class Workers:
         count = min(tiles, limit, self._threads) if device.type == "cpu" else 1
         share = max(1, self._threads // count)
         self._count = count
+        self._several = tiles > 1
         self._pool = (
             ThreadPoolExecutor(count, initializer=torch.set_num_threads, initargs=(share,)) if count > 1 else None
         )
@@ -41,6 +44,8 @@ class Workers:
 
     def map(self, work: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
         """The results in order, computed not further ahead than there are workers."""
+        if self._several:
+            work = partial(_then_trim, work)
         if not self._pool:
             yield from map(work, items)
             return
@@ -95,12 +100,12 @@ def synthesise(
     deque(workers.map(run, windows()), maxlen=0)
 
 
-def by_bands(transform: Callable[[slice], Tensor], rows: int, halo: int) -> Tensor:
-    """The same as `transform(slice(0, rows))`, in bands of rows so that it takes less memory.
+def by_bands(transform: Callable[[slice], Tensor], rows: int, halo: int, band: int = BAND) -> Tensor:
+    """The same as `transform(slice(0, rows))`, in bands of up to `band` rows so that it takes less memory.
 
     halo: rows on either side that a row of the result, or several of them [1, C, s rows, w], depends on.
     """
-    count, parts = -(-rows // BAND), []
+    count, parts = -(-rows // band), []
     for i in range(count):
         top, bottom = rows * i // count, rows * (i + 1) // count
         start, stop = max(0, top - halo), min(rows, bottom + halo)
@@ -108,6 +113,13 @@ def by_bands(transform: Callable[[slice], Tensor], rows: int, halo: int) -> Tens
         scale = part.shape[2] // (stop - start)
         parts.append(part[:, :, (top - start) * scale : (bottom - start) * scale])
     return torch.cat(parts, 2) if count > 1 else parts[0]
+
+
+def _then_trim(work: Callable[[T], R], item: T) -> R:
+    """The analysis, the prior and the synthesis need blocks of other sizes: each would keep its own."""
+    result = work(item)
+    trim()
+    return result
 
 
 def _narrow(x: Tensor) -> Tensor:

@@ -2,7 +2,8 @@
 
 import ctypes
 import sys
-from contextlib import suppress
+
+from kodek.codecs.malloc import trim
 
 _TRIM_THRESHOLD, _TOP_PAD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -2, -3, -8  # malloc.h
 _LARGEST = (1 << 31) - 1
@@ -33,6 +34,5 @@ def tune() -> bool:
 
 def release(size: int) -> None:
     """Give back what was freed after work on `size` bytes: `tune` lets glibc keep it, which is too much if large."""
-    if size >= _LARGE and sys.platform.startswith("linux"):
-        with suppress(OSError, AttributeError):
-            ctypes.CDLL(None).malloc_trim(0)
+    if size >= _LARGE:
+        trim()

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from kodek.codecs.image import mlic
 from kodek.codecs.image.mlic import Config, gather, linear_attention, places
 from kodek.codecs.image.model import ImageModel, family
 from kodek.entropy import gaussian_tables
@@ -50,6 +51,24 @@ def test_decoder_follows_encoder(options, size):
     assert decoder.hash == encoder.hash
     assert coded.shape == (1, 48, *size)
     assert (coded[:, :16] / 16 - y).abs().max() <= 0.5 + 1e-6
+
+
+@pytest.mark.parametrize("options", VARIANTS.values(), ids=VARIANTS)
+@torch.inference_mode()
+def test_pieces_change_nothing(options, monkeypatch):
+    exact, tables = exact_prior(model(**options)), gaussian_tables(SCALES, 16)
+    y, z = 3 * torch.randn(1, 16, 13, 11), torch.randn(1, 8, 4, 3)
+
+    def encode() -> tuple[bytes, torch.Tensor]:
+        encoder = SymbolEncoder(tables, 0)
+        coded = exact.code(encoder, 100, (13, 11), y, z)
+        return encoder.finish(), coded
+
+    payload, coded = encode()
+    for name, value in (("PIECE", 10), ("ROWS", 3)):
+        monkeypatch.setattr(mlic, name, value)
+    in_pieces, coded_in_pieces = encode()
+    assert in_pieces == payload and torch.equal(coded_in_pieces, coded) and coded.dtype == torch.int32
 
 
 @pytest.mark.parametrize("options", VARIANTS.values(), ids=VARIANTS)
@@ -108,8 +127,9 @@ def test_places_of_a_checkerboard():
     where = places((3, 4), torch.device("cpu"), True)
     assert where.first.tolist() == [0, 2, 5, 7, 8, 10] and where.second.tolist() == [1, 3, 4, 6, 9, 11]
     x = torch.arange(12.0).view(1, 1, 3, 4)
-    both = where.scatter(gather(x, where.first), where.first) + where.scatter(gather(x, where.second), where.second)
-    assert torch.equal(both, x)
+    passes = [gather(x, at) for at in (where.first, where.second)]
+    assert torch.equal(where.join(*passes), x)
+    assert where.join(passes[0]).flatten().tolist() == [0, 0, 2, 0, 0, 5, 0, 7, 8, 0, 10, 0]
     windows = gather(x, where.first).flatten()[where.near]
     row, column = where.second // 4, where.second % 4
     for tap, n in where.inside.nonzero().tolist():
