@@ -43,7 +43,7 @@ ATTENTION_LIMIT = 2**21  # clamp of queries, keys and values: 2^15 weights * 2^2
 POSITION_LIMIT = 2**16  # positions that one attention may sum over
 EXACT_LIMIT = 2**53  # integers of float64
 
-TABLE_LIMIT = 2**15 - 1  # of int16: entries of a `Table` lie within +-8
+TABLE_LIMIT = 8  # entries of a `Table` lie within +-8
 
 POSITIONS = 256  # values of the quality byte
 
@@ -54,7 +54,7 @@ class Arithmetic(Protocol):
     """What a prior needs from its number system."""
 
     def conv(self, channels_in: int, channels_out: int, kernel: Kernel = 1, groups: int = 1) -> nn.Module: ...
-    def table(self, rows: int, channels: int) -> nn.Module: ...
+    def table(self, rows: int, channels: int, bits: int = 16) -> nn.Module: ...
     def steps(self, channels: int, bits: int, initial: Tensor | float, exponential: bool) -> nn.Module: ...
     def rescale(self, x: Tensor, bits: int, limit: int = ACTIVATION_LIMIT) -> Tensor: ...
     def whole(self, x: Tensor) -> Tensor: ...
@@ -75,8 +75,8 @@ class Float:
         h, w = _sides(kernel)
         return nn.Conv2d(channels_in, channels_out, (h, w), padding=(h // 2, w // 2), groups=groups)
 
-    def table(self, rows: int, channels: int) -> nn.Module:
-        return Table(rows, channels)
+    def table(self, rows: int, channels: int, bits: int = 16) -> nn.Module:
+        return Table(rows, channels, bits)
 
     def steps(self, channels: int, bits: int, initial: Tensor | float, exponential: bool) -> nn.Module:
         return Steps(channels, initial, exponential)
@@ -118,8 +118,8 @@ class Exact:
     def conv(self, channels_in: int, channels_out: int, kernel: Kernel = 1, groups: int = 1) -> nn.Module:
         return ExactConv2d(channels_in, channels_out, kernel, groups)
 
-    def table(self, rows: int, channels: int) -> nn.Module:
-        return ExactTable(rows, channels)
+    def table(self, rows: int, channels: int, bits: int = 16) -> nn.Module:
+        return ExactTable(rows, channels, bits)
 
     def steps(self, channels: int, bits: int, initial: Tensor | float, exponential: bool) -> nn.Module:
         return ExactSteps(channels, bits)
@@ -225,41 +225,44 @@ class ExactSteps(nn.Module):
 
 
 class Table(nn.Module):
-    """A trained vector for each of `rows` symbols.
+    """A trained vector for each of `rows` symbols, in 8 or 16 `bits` a number; rounding is straight through.
 
     forward: index, int64 of any shape -> [.., channels]; without an index all of them, [rows, channels].
     """
 
-    def __init__(self, rows: int, channels: int) -> None:
+    def __init__(self, rows: int, channels: int, bits: int) -> None:
         super().__init__()
+        self.unit = TABLE_LIMIT * 2.0 ** (1 - bits)
         self.weight = nn.Parameter(torch.randn(rows, channels))
 
     def forward(self, index: Tensor | None = None) -> Tensor:
-        weight = self.weight.clamp(-TABLE_LIMIT * 2.0**-ACTIVATION_BITS, TABLE_LIMIT * 2.0**-ACTIVATION_BITS)
+        weight = self.weight.clamp(self.unit - TABLE_LIMIT, TABLE_LIMIT - self.unit)
+        weight = weight + ((weight / self.unit).round() * self.unit - weight).detach()
         return weight if index is None else F.embedding(index, weight)
 
 
 class ExactTable(nn.Module):
-    """The same as integers of 2^-12, activations in float64. Buffer: weight int16 [rows, channels]."""
+    """The same as activations in float64. Buffer: weight, int8 in 2^-4 or int16 in 2^-12, [rows, channels]."""
 
     weight: Tensor
 
-    def __init__(self, rows: int, channels: int) -> None:
+    def __init__(self, rows: int, channels: int, bits: int) -> None:
         super().__init__()
-        self.register_buffer("weight", torch.zeros(rows, channels, dtype=torch.int16))
+        self.unit = TABLE_LIMIT * 2.0 ** (ACTIVATION_BITS + 1 - bits)  # in activations
+        self.register_buffer("weight", torch.zeros(rows, channels, dtype={8: torch.int8, 16: torch.int16}[bits]))
 
     def forward(self, index: Tensor | None = None) -> Tensor:
-        return (self.weight if index is None else F.embedding(index, self.weight)).double()
+        return (self.weight if index is None else F.embedding(index, self.weight)).double() * self.unit
 
     def quantise(self, table: Table) -> None:
-        self.weight.copy_(torch.round(table().double() * 2**ACTIVATION_BITS))
+        self.weight.copy_(torch.round(table().double() * (2**ACTIVATION_BITS / self.unit)))
 
     def dequantise(self, table: Table) -> None:
-        table.weight.copy_(self.weight.double() * 2.0**-ACTIVATION_BITS)
+        table.weight.copy_(self.weight.double() * (self.unit * 2.0**-ACTIVATION_BITS))
 
     def bound(self) -> int:
         """The largest |sum| of a product of a row with activations."""
-        return int(self.weight.long().abs().sum(1).max()) * ACTIVATION_LIMIT
+        return int(self.weight.long().abs().sum(1).max() * self.unit) * ACTIVATION_LIMIT
 
 
 class ExactConv2d(nn.Module):

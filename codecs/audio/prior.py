@@ -5,13 +5,13 @@ first its even frames (counted from the segment's start), then its odd ones:
 
     below = 0                                       of each frame: what the stages below tell
     for each stage:
-        even frames: logits of leave[0](context)    context: below, at the frames around
-        odd frames:  logits of leave[1](context)    and this stage's codes at the even frames
+        even frames: logits of leave[0](context 0)  below, at the frames around
+        odd frames:  logits of leave[1](context 1)  and this stage's codes at the even frames
         below += enter(table[code])
 
 Each stage has a table with a vector for each code: through `enter` it tells the contexts which code was there, and its
 product with the vector that `leave` makes of a context is the code's log-probability. (So it would be if contexts were
-Gaussian around a mean for each code; `prior_start.py` begins there.) All else is common to the stages.
+Gaussian around a mean for each code; `prior_start.py` begins there.) The contexts are common to all stages.
 
 In a live stream the frames before the segment are known; each stage sees the stages below it there, and its own codes.
 Beyond them is zero, as it is outside of a segment of a file.
@@ -19,13 +19,13 @@ Beyond them is zero, as it is outside of a segment of a file.
 Exactly, in the arithmetic and notation of docs/format.md (A = 2^24, conv, leaky; activations are integers in 2^-12),
 with s a stage, p a pass (0: even, 1: odd) and t a frame, the past's before 0; all vectors outside of these are 0:
 
-    e(s, t)   = enter[s](first `rank` entries of row code(s, t) of table[s])            1 x 1
+    e(s, t)   = enter[s](2^8 * row code(s, t) of table[s])                              depth-wise, 1 x 1
     below(t)  = sum of e(r, t) over r < s, after each addition clamped to +-A           of the past: if it has stage r
     known(t)  = e(s, t) at the frames of the past, if it has stage s, and if p = 1 at even t; elsewhere 0
     block(x)  = clamp(x + project(leaky(expand(depth(x)))))                             depth-wise over `kernel` frames
-    x         = clamp(around(block(.. block(below))) + near(known))                     each over `kernel` frames
-    y         = clamp(x + project(leaky(expand(x))))
-    logit(k)  = sum of table[s][k, i] * leave[s][p](y)[i] over i < rank, + 2^12 * table[s][k, rank + p]      in 2^-24
+    x         = clamp(around[p](block(.. block(below))) + near[p](known))               each over `kernel` frames
+    y         = leave[s][p](clamp(x + project[p](leaky(expand[p](x)))))
+    logit(k)  = sum of 2^8 * table[s][k, i] * y[i] over i, + 2^12 * bias[s][k, p]       in 2^-24
 
 The symbols of a pass are coded channel by channel, in a channel frame by frame, under the weights that
 docs/entropy-coder.md (6) makes of these logits. Of the past, the last `config.past` frames count.
@@ -52,17 +52,16 @@ Shape = tuple[int, int, int]  # segments, stages, frames
 
 @dataclass(frozen=True)
 class PriorConfig:
-    """stages, codes: of the quantiser. rank: length of a code's vector. width: channels of what is known of a frame;
-    depth: blocks that refine it; kernel: frames that a convolution over time sees; hidden: channels of a context.
+    """stages, codes: of the quantiser. rank: length of a code's vector; depth: blocks that refine their sums; kernel:
+    frames that a convolution over time sees; width: channels of a context.
     """
 
     stages: int = 48
     codes: int = 1024
-    rank: int = 32
-    width: int = 48
+    rank: int = 40
     depth: int = 1
-    kernel: int = 5
-    hidden: int = 128
+    kernel: int = 3
+    width: int = 96
 
     @property
     def past(self) -> int:
@@ -82,10 +81,7 @@ class Prior(nn.Module):
         self.arithmetic = a = arithmetic
         self.stages: Any = nn.ModuleList(Stage(c, a) for _ in range(c.stages))
         self.blocks = nn.Sequential(*(Block(c, a) for _ in range(c.depth)))
-        self.around = a.conv(c.width, c.hidden, (1, c.kernel))
-        self.near = a.conv(c.width, c.hidden, (1, c.kernel))
-        self.expand = a.conv(c.hidden, 2 * c.hidden)
-        self.project = a.conv(2 * c.hidden, c.hidden)
+        self.contexts: Any = nn.ModuleList(Context(c, a) for _ in range(PASSES))
 
     def code(
         self,
@@ -107,20 +103,20 @@ class Prior(nn.Module):
             past = torch.zeros((batch, 0, 0), dtype=torch.int64, device=vectors.device)
         past = past[:, :, max(0, past.shape[2] - self.config.past) :]
         before = past.shape[2]
-        nothing = vectors.new_zeros((1, self.config.width, batch, before + frames))  # segments are rows of a picture
+        nothing = vectors.new_zeros((1, self.config.rank, batch, before + frames))  # segments are rows of a picture
         below, coded = nothing, []
         for number, stage in enumerate(self.stages[:stages]):
             known = nothing
             if before and number < past.shape[1]:
                 known = place(stage.embed(past[:, number]), nothing, slice(before))
             if only is None or number in only:
-                around = self.around(self.blocks(below))
+                around = self.blocks(below)
                 symbols = past.new_zeros((batch, frames))
                 for first in range(min(PASSES, frames)):
                     at = slice(before + first, None, PASSES)
                     values = None if codes is None else codes[:, number, first::PASSES]
-                    x = self.context(around, known, at)
-                    part = coder.code_categories(values, stage.logits(x, first))
+                    logits = stage.logits(self.contexts[first](around, known, at), first)
+                    part = coder.code_categories(values, logits)
                     known = known + place(stage.embed(part), nothing, at)
                     symbols[:, first::PASSES] = part
             else:
@@ -131,52 +127,62 @@ class Prior(nn.Module):
             coded.append(symbols)
         return torch.stack(coded, 1)
 
-    def context(self, around: Tensor, known: Tensor, at: slice) -> Tensor:
-        """What tells of a stage's codes at some frames, [1, hidden, B, n]. around: [1, hidden, B, T], from the stages
-        below; known: the stage's own codes where they are known, embedded, [1, width, B, T].
-        """
-        a = self.arithmetic
-        x = a.add(around[..., at], self.near(known)[..., at])
-        return a.add(x, self.project(a.leaky_relu(self.expand(x))))
-
 
 class Block(nn.Module):
-    """x [1, width, B, T] plus what the frames around tell."""
+    """x [1, rank, B, T] plus what the frames around tell."""
 
     def __init__(self, c: PriorConfig, arithmetic: Arithmetic) -> None:
         super().__init__()
         a = self.arithmetic = arithmetic
-        self.depth = a.conv(c.width, c.width, (1, c.kernel), groups=c.width)
-        self.expand = a.conv(c.width, 2 * c.width)
-        self.project = a.conv(2 * c.width, c.width)
+        self.depth = a.conv(c.rank, c.rank, (1, c.kernel), groups=c.rank)
+        self.expand = a.conv(c.rank, 2 * c.rank)
+        self.project = a.conv(2 * c.rank, c.rank)
 
     def forward(self, x: Tensor) -> Tensor:
         a = self.arithmetic
         return a.add(x, self.project(a.leaky_relu(self.expand(self.depth(x)))))
 
 
-class Stage(nn.Module):
-    """What is one stage's own: its codes' vectors, each with the code's biases in the passes at its end, and what they
-    mean.
+class Context(nn.Module):
+    """What tells of a stage's codes in one of the passes.
+
+    forward: around [1, rank, B, T], from the stages below; known, the stage's own codes where they are known, embedded,
+    [1, rank, B, T]; the pass's n frames -> [1, width, B, n].
     """
 
     def __init__(self, c: PriorConfig, arithmetic: Arithmetic) -> None:
         super().__init__()
         a = self.arithmetic = arithmetic
-        self.rank = c.rank
-        self.table: Any = a.table(c.codes, c.rank + PASSES)
-        self.enter: Any = a.conv(c.rank, c.width)
-        self.leave: Any = nn.ModuleList(a.conv(c.hidden, c.rank) for _ in range(PASSES))
+        self.around: Any = a.conv(c.rank, c.width, (1, c.kernel))
+        self.near: Any = a.conv(c.rank, c.width, (1, c.kernel))
+        self.expand = a.conv(c.width, c.width)
+        self.project = a.conv(c.width, c.width)
+
+    def forward(self, around: Tensor, known: Tensor, at: slice) -> Tensor:
+        a = self.arithmetic
+        x = a.add(self.around(around)[..., at], self.near(known)[..., at])
+        return a.add(x, self.project(a.leaky_relu(self.expand(x))))
+
+
+class Stage(nn.Module):
+    """What is one stage's own: its codes' vectors, what they mean, and the codes' biases in the passes."""
+
+    def __init__(self, c: PriorConfig, arithmetic: Arithmetic) -> None:
+        super().__init__()
+        a = self.arithmetic = arithmetic
+        self.table: Any = a.table(c.codes, c.rank, 8)
+        self.bias: Any = a.table(c.codes, PASSES)
+        self.enter: Any = a.conv(c.rank, c.rank, groups=c.rank)
+        self.leave: Any = nn.ModuleList(a.conv(c.width, c.rank) for _ in range(PASSES))
 
     def embed(self, codes: Tensor) -> Tensor:
-        """int64 [B, n] -> activations [1, width, B, n]."""
-        return self.enter(self.table(codes)[..., : self.rank].permute(2, 0, 1)[None])
+        """int64 [B, n] -> activations [1, rank, B, n]."""
+        return self.enter(self.table(codes).permute(2, 0, 1)[None])
 
     def logits(self, x: Tensor, number: int) -> Tensor:
-        """A context [1, hidden, B, n] in pass `number` -> each code's logit, [B, n, codes] (exact: in 2^-24)."""
-        vectors, biases = self.table().split([self.rank, PASSES], 1)
+        """A context [1, width, B, n] in pass `number` -> each code's logit, [B, n, codes] (exact: in 2^-24)."""
         one = self.arithmetic.constant(1.0, ACTIVATION_BITS)
-        return F.linear(self.leave[number](x)[0].permute(1, 2, 0), vectors, biases[:, number] * one)
+        return F.linear(self.leave[number](x)[0].permute(1, 2, 0), self.table(), self.bias()[:, number] * one)
 
 
 def place(x: Tensor, nothing: Tensor, at: slice) -> Tensor:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from .prior import PASSES, Prior, Stage, place
 
 CONFIDENCE = 0.6  # of the contexts' Gaussians: they are not quite as independent as these take them to be
-RIDGE = 1e-3
+RIDGE = 0.01  # of the mean variance of what is regressed on, added to it
 
 
 @torch.no_grad()
@@ -22,21 +22,18 @@ def initialise(prior: Prior, codes: Tensor, codebooks: Tensor | None = None) -> 
     context is what is expected of a code's vector by linear regression, and logits are its discriminant functions
     (Fisher 1936), all in closed form. Without, logits are the frequencies.
     """
-    config = prior.config
-    for block in (*prior.blocks, prior):
-        nn.init.zeros_(block.project.weight)  # type: ignore[arg-type]
-        nn.init.zeros_(block.project.bias)  # type: ignore[arg-type]
+    for network in (*prior.blocks, *prior.contexts):
+        nothing(network.project)  # type: ignore[arg-type]
     for number, stage in enumerate(prior.stages):
-        stage.table.weight[:, config.rank :] = torch.log2(shares(codes[:, number], config.codes))[:, None]
+        stage.bias.weight[:] = torch.log2(shares(codes[:, number], prior.config.codes))[:, None]
         for leave in stage.leave:
-            nn.init.zeros_(leave.weight)
-            nn.init.zeros_(leave.bias)
+            nothing(leave)
     if codebooks is None:
         return
     z = F.embedding(codes[:, 0], codebooks[0])
     for number, rows in enumerate(codebooks[1:], 1):
         z += F.embedding(codes[:, number], rows)
-    axes = slowest(z, min(config.rank, config.width))
+    axes = slowest(z, prior.config.rank)
     for stage, rows in zip(prior.stages, codebooks @ axes, strict=True):
         place_vectors(stage, rows)
     known = [stage.embed(codes[:, number]) for number, stage in enumerate(prior.stages)]
@@ -45,10 +42,15 @@ def initialise(prior: Prior, codes: Tensor, codebooks: Tensor | None = None) -> 
         below.append(below[-1] + part)
     regress(prior, known, below)
     for number, stage in enumerate(prior.stages):
-        around = prior.around(prior.blocks(below[number]))
-        for first in range(PASSES):
-            x = prior.context(around, at_even(known[number]) * first, slice(first, None, PASSES))
+        around = prior.blocks(below[number])
+        for first, context in enumerate(prior.contexts):
+            x = context(around, at_even(known[number]) * first, slice(first, None, PASSES))
             discriminate(stage, first, x[0].flatten(1).T, codes[:, number, first::PASSES].flatten())
+
+
+def nothing(conv: nn.Module) -> None:
+    for parameter in conv.parameters():
+        nn.init.zeros_(parameter)
 
 
 def shares(codes: Tensor, count: int) -> Tensor:
@@ -68,61 +70,48 @@ def slowest(z: Tensor, count: int) -> Tensor:
 
 
 def place_vectors(stage: Stage, rows: Tensor) -> None:
-    """Codes' vectors [codes, n]: the table holds them with deviation 1, the first n channels of `enter` as they are."""
+    """Codes' vectors [codes, n]: in the first channels of the table with deviation 1, after `enter` as they are."""
     n = rows.shape[1]
     scale, mean = rows.std(0).clamp(min=1e-6), rows.mean(0)
     stage.table.weight[:, :n] = (rows - mean) / scale
-    enter: nn.Conv2d = stage.enter
-    enter.weight *= scale.mean()
-    enter.weight[:n] = 0
-    enter.weight[:n, :n, 0, 0] = torch.diag(scale)
-    enter.bias[:n] = mean  # type: ignore[index]
+    stage.enter.weight[:n, 0, 0, 0] = scale
+    stage.enter.bias[:n] = mean
 
 
 def regress(prior: Prior, known: list[Tensor], below: list[Tensor]) -> None:
-    """The first channels of contexts: what is expected of a code's vector in either pass, and the latents so far."""
-    c = prior.config
-    n, taps = min(c.rank, c.width, c.hidden // 3), c.kernel
-    middle = taps // 2
-    xx = [torch.zeros(2 * n * taps, 2 * n * taps) for _ in range(PASSES)]
-    xy = [torch.zeros(2 * n * taps, n) for _ in range(PASSES)]
-    for own, under in zip(known, below, strict=True):
-        weight = 1 / own[0, :n].var()
-        for first in range(PASSES):
-            parts = (windows(part[:, :n], taps) for part in (under, at_even(own) * first))
-            x = torch.cat(tuple(parts))[:, :, first::PASSES].flatten(1)
+    """The first channels of contexts: what is expected of a code's vector, and the latents so far."""
+    rank, taps = prior.config.rank, prior.config.kernel
+    n = min(rank, prior.config.width // 2)
+    for first, context in enumerate(prior.contexts):
+        xx, xy = torch.zeros(2 * rank * taps, 2 * rank * taps), torch.zeros(2 * rank * taps, n)
+        for own, under in zip(known, below, strict=True):
+            x = torch.cat((windows(under, taps), windows(at_even(own) * first, taps)))[:, :, first::PASSES].flatten(1)
             y = own[0, :n, :, first::PASSES].flatten(1)
-            xx[first] += weight * x @ x.T
-            xy[first] += weight * x @ y.T
-    for conv in (prior.around, prior.near):
-        conv.weight[: 3 * n] = 0
-        conv.bias[: 3 * n] = 0  # type: ignore[index]
-    for first in range(PASSES):
-        ridge = RIDGE * xx[first].diagonal().mean() * torch.eye(len(xx[first]))
-        found = torch.linalg.solve(xx[first] + ridge, xy[first])
-        channels = slice(first * n, (first + 1) * n)
-        for conv, part in zip((prior.around, prior.near), found.T.view(n, 2, n, taps).unbind(1), strict=True):
-            conv.weight[channels, :n, 0] = part
-    prior.around.weight[2 * n : 3 * n, :n, 0, middle] = torch.eye(n)
+            weight = 1 / y.var()
+            xx += weight * x @ x.T
+            xy += weight * x @ y.T
+        found = torch.linalg.solve(xx + RIDGE * xx.diagonal().mean() * torch.eye(len(xx)), xy)
+        for conv, part in zip((context.around, context.near), found.T.view(n, 2, rank, taps).unbind(1), strict=True):
+            conv.weight[:n, :, 0] = part
+            conv.weight[n : 2 * n] = 0
+            conv.bias[: 2 * n] = 0
+        context.around.weight[n : 2 * n, :n, 0, taps // 2] = torch.eye(n)
 
 
 def discriminate(stage: Stage, first: int, x: Tensor, codes: Tensor) -> None:
-    """Logits of a pass from contexts [N, hidden] and their codes [N]: Gaussians of one covariance, whose means are
-    linear in the codes' vectors.
+    """Logits of a pass from contexts [N, width] and their codes [N]: these are Gaussians of one covariance around means
+    that are linear in the codes' vectors.
     """
-    vectors, share = stage.table.weight[:, : stage.rank], shares(codes, len(stage.table.weight))
-    centre = (vectors * share[:, None]).mean(0)
-    mean = x.mean(0)
-    c, x = vectors[codes] - centre, x - mean
-    slope = torch.linalg.lstsq(c, x).solution
-    rest = x - c @ slope
-    covariance = rest.T @ rest / len(x)
-    covariance += (RIDGE * covariance.diagonal().mean() + 1e-6) * torch.eye(len(covariance))
+    share = shares(codes, len(stage.table.weight))
+    vectors, mean = stage.table.weight - (stage.table.weight * share[:, None]).mean(0), x.mean(0)
+    slope = torch.linalg.lstsq(vectors[codes], x - mean).solution
+    rest = x - mean - vectors[codes] @ slope
+    covariance = rest.T @ rest / len(x) + (RIDGE * x.var(0).mean() + 1e-6) * torch.eye(x.shape[1])
     weights = torch.linalg.solve(covariance, slope.T).T * CONFIDENCE / math.log(2)
     stage.leave[first].weight.copy_(weights[:, :, None, None])
     stage.leave[first].bias.copy_(-weights @ mean)
-    spread = (((vectors - centre) @ slope) * ((vectors - centre) @ weights)).sum(1)
-    stage.table.weight[:, stage.rank + first] = torch.log2(share) - 0.5 * (spread - spread.mean())
+    spread = ((vectors @ slope) * (vectors @ weights)).sum(1)
+    stage.bias.weight[:, first] = torch.log2(share) - 0.5 * (spread - spread.mean())
 
 
 def windows(x: Tensor, taps: int) -> Tensor:
