@@ -6,24 +6,22 @@ transforms, the hyper analysis and the hyper synthesis come from a portable stat
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 from kodek.codecs.image import hyperprior, mlic
 from kodek.codecs.image.model import ImageModel, family
-from kodek.codecs.zoo import WEIGHTS
 from kodek.entropy.exact import POSITIONS
 
 from .checkpoint import State, load_checkpoint, load_state, load_weights
-from .entry import RECIPE, train
 from .errors import TrainError
 from .export import export_model
 from .loop import CHECKPOINT
+from .members import train_each
 from .recipe import Recipe, check
-from .report import console
 
 TRANSFORMS = Path(__file__).parent / "state" / "image-hyperprior.safetensors"
 
@@ -47,31 +45,17 @@ def train_members(
     transforms: Path = TRANSFORMS,
     phases: Iterable[tuple[float, int, int]] = ((0.75, 128, 8), (1.0, 256, 2)),
 ) -> list[Path]:
-    """Train each of `members` (see `MEMBERS`) and export it to `out`/NAME; returns these folders.
+    """Train each of `members` (see `MEMBERS`) and export it to `out`/NAME, see `train_each`.
 
-    What earlier calls with the same settings finished is kept, and what they began goes on. phases: until which
-    fraction of the steps which crop (pixels) and batch.
-
-    Raises:
-        TrainError: no data, other settings than those of the runs in `out`, members that don't fit the transforms.
-        Interrupted: Ctrl-C or SIGTERM, after a checkpoint was written.
+    phases: until which fraction of the steps which crop (pixels) and batch. Raises TrainError also for members that
+    don't fit the transforms.
     """
     state = load_state(transforms)
-    models = []
-    for number, (name, (codec, settings)) in enumerate(members.items(), 1):
-        recipe = _recipe(codec, settings, state, transforms.resolve(), steps, phases)
-        run, model = out / "runs" / name, out / name
-        models.append(model)
-        begun = (run / CHECKPOINT).exists()
-        if begun and ((run / RECIPE).read_text(), load_checkpoint(run / CHECKPOINT)["data"]) != (recipe.dump(), data):
-            raise TrainError(f"{run} was trained with other settings: choose another folder, or remove it.")
-        if begun and (model / WEIGHTS).exists():
-            continue
-        console().print(f"{name} ({number} of {len(members)}): {steps} steps", markup=False)
-        _share_pictures(run, out / "data")
-        train(recipe, data, run, resume=begun)
-        _export(run, model, name, transforms.name)
-    return models
+    recipes = {
+        name: _recipe(codec, settings, state, transforms.resolve(), steps, phases)
+        for name, (codec, settings) in members.items()
+    }
+    return train_each(recipes, data, out, partial(_export, transforms.name))
 
 
 def _recipe(
@@ -102,15 +86,7 @@ def _recipe(
     return check(Recipe, content, "The ablation's recipe")
 
 
-def _share_pictures(run: Path, folder: Path) -> None:
-    """Decoded once, for all runs; where a link can't be made, each run decodes them for itself."""
-    run.mkdir(parents=True, exist_ok=True)
-    folder.mkdir(exist_ok=True)
-    with contextlib.suppress(OSError):
-        (run / "data").symlink_to(folder.resolve(), target_is_directory=True)
-
-
-def _export(run: Path, folder: Path, name: str, transforms: str) -> None:
+def _export(transforms: str, run: Path, folder: Path, name: str) -> None:
     """Quality bytes stand for the same steps in every member."""
     checkpoint = load_checkpoint(run / CHECKPOINT)
     kind = family(checkpoint["codec"])

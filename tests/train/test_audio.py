@@ -17,6 +17,7 @@ from kodek.datasets import Audio, write_wav
 from kodek.train import TrainError, export_run, run
 from kodek.train.checkpoint import load_checkpoint, load_state
 from kodek.train.export_sound import import_sound
+from kodek.train.quantisers import MEMBERS, train_quantisers
 from kodek.train.tasks.audio import AudioTask
 
 from .test_loop import equal
@@ -87,7 +88,7 @@ def train(sounds: Path, out: Path, recipe: Path | None, resume: bool = False, **
 
 def test_from_a_folder_to_a_model_that_codes(sounds: Path, recipe: Recipes, tmp_path: Path, capsys) -> None:
     out, model = tmp_path / "run", tmp_path / "model"
-    weights = run("audio-rvq", str(sounds), out, recipe(validations=2))
+    weights = run("audio-rvq", str(sounds), out, recipe(validations=2, log_every=1))
     assert weights == out / "best.safetensors"
     rows = [json.loads(line) for line in (out / "validation.jsonl").read_text().splitlines()]
     assert [row["step"] for row in rows] == [5, 10]
@@ -115,16 +116,16 @@ def test_interrupted_and_resumed_equals_uninterrupted(
 
     def killed(self: AudioTask, *args: Any) -> Any:
         calls.append(1)
-        if len(calls) in (5, 9, 13):
+        if len(calls) in (5, 9):
             raise SystemError("killed")
         return batch(self, *args)
 
     monkeypatch.setattr(AudioTask, "batch", killed)
-    for resume in (False, True, True):
+    for resume in (False, True):
         with pytest.raises(SystemError):
             train(sounds, tmp_path / "parts", None if resume else path, resume)
     result = train(sounds, tmp_path / "parts", None, resume=True)
-    assert len(calls) == 13
+    assert len(calls) == 12
     for key in ("model", "ema", "optimizer", "adversary", "adversary_optimizer", "random"):
         assert equal(result[key], expected[key]), key
 
@@ -156,7 +157,8 @@ def test_an_exported_model_can_be_trained_on(sounds: Path, recipe: Recipes, tmp_
     state = import_sound(tmp_path / "model" / "weights.safetensors")
     for name, value in trained["ema"].items():
         if not name.startswith("quantiser"):
-            torch.testing.assert_close(state.weights[name], value, rtol=2e-3, atol=2e-3, msg=name)
+            atol = 0.05 if "table" in name else 2e-3  # some tables have 8 bits
+            torch.testing.assert_close(state.weights[name], value, rtol=2e-3, atol=atol, msg=name)
     codes = recipe(phases=[CODES | {"until": 1.0}], learning_rate=1e-9, steps=1, init=str(tmp_path / "model"))
     on = train(sounds, tmp_path / "on", codes)
     assert on["position"]["before"] == 10
@@ -166,14 +168,15 @@ def test_an_exported_model_can_be_trained_on(sounds: Path, recipe: Recipes, tmp_
         assert ((given - now).abs().amax(1) < 0.05 * given.abs().max()).float().mean() > 0.4
 
 
-@pytest.mark.parametrize("quantiser", ["grouped", "masked", "single", "fsq"])
-def test_the_family_of_quantisers_trains(quantiser: str, sounds: Path, recipe: Recipes, tmp_path: Path) -> None:
-    codes = 1000 if quantiser == "fsq" else 32
-    task = TINY["task"] | {"model": MODEL | {"quantiser": quantiser, "codes": codes, "stages": 4}}
+def test_quantisers_beside_each_other(sounds: Path, tmp_path: Path) -> None:
+    members = {name: settings | ({"codes": 64} if name == "single" else {}) for name, settings in MEMBERS.items()}
     phases = [LATENTS, CODES | {"until": 0.8}, PRIOR]
-    train(sounds, tmp_path / "run", recipe(task=task, phases=phases, steps=5))
-    export_run(tmp_path / "run", tmp_path / "model", FACTS)
-    assert AudioCodec.load(tmp_path / "model" / "weights.safetensors").stages == 4
+    model = MODEL | {"stages": 4}
+    folders = train_quantisers(members, str(sounds), tmp_path, 4, model=model, phases=phases, held_out=["voice"])
+    assert [folder.name for folder in folders] == ["rvq", "grouped", "masked", "single", "fsq"]
+    for folder in folders:
+        codec = AudioCodec.load(folder / "weights.safetensors")
+        assert codec.stages == (1 if folder.name == "single" else 4)
 
 
 @pytest.mark.parametrize(

@@ -34,6 +34,17 @@ def test_learning_rate_warms_up_and_falls_to_its_floor() -> None:
     assert learning_rate(RECIPE, 1, 1000) == pytest.approx(RECIPE.learning_rate * RECIPE.floor)
 
 
+def test_a_phase_with_a_learning_rate_of_its_own_has_the_whole_schedule() -> None:
+    first, last = RECIPE.phases
+    phases = [first, last.model_copy(update={"learning_rate": 0.01})]
+    recipe = RECIPE.model_copy(update={"phases": phases, "warmup": 0})
+    assert learning_rate(recipe, 0.375, 375) == pytest.approx(RECIPE.learning_rate * 0.51)
+    assert learning_rate(recipe, 0.75, 750) == pytest.approx(RECIPE.learning_rate * RECIPE.floor)
+    assert learning_rate(recipe, 0.7501, 751) < 0.001
+    assert learning_rate(recipe, 0.875, 875) == pytest.approx(0.01 * 0.51)
+    assert learning_rate(recipe, 1, 1000) == pytest.approx(0.01 * RECIPE.floor)
+
+
 @given(st.floats(0, 1))
 def test_there_is_a_phase_at_every_time(fraction: float) -> None:
     assert phase_at(RECIPE, fraction).crop == (128 if fraction <= 0.75 else 256)
