@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -21,6 +21,7 @@ from kodek.entropy import StreamError, Tables
 from kodek.entropy.coder import SymbolDecoder, SymbolEncoder
 from kodek.entropy.exact import GAIN_BITS, POSITION_LIMIT, Exact
 from kodek.entropy.tables import from_arrays
+from numpy.typing import NDArray
 from safetensors import safe_open
 from torch import Tensor
 
@@ -119,6 +120,15 @@ class ImageCodec:
         features = features[:, :, *area.within(grid.around(area)).slices].contiguous()
         gain = self.prior.gain(position).float() * 2.0**-GAIN_BITS
         return features * gain, self.hyper_analysis(features, t)
+
+    @torch.inference_mode()
+    def nonzero(self, y: Tensor, position: int, positions: Sequence[int]) -> NDArray[np.int64]:
+        """How many latents would not be rounded to zero at each of `positions`; y: as `analyse` gives it at `position`.
+
+        What the analysis itself adapts to the quality is left out.
+        """
+        y, gain = y.abs(), self.prior.gain(position)
+        return np.array([int((y * (self.prior.gain(other) / gain).float() >= 0.5).sum()) for other in positions])
 
     @torch.inference_mode()
     def encode_tile(self, y: Tensor, z: Tensor, position: int, profile: int, running: int = 0) -> Tile:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 
@@ -91,6 +91,7 @@ class ImageEncoder:
         self._progress = progress
         self._steps = 0  # of the refinement, done
         self._grid = codec.grid(self._size)
+        self._planes = len(PLANES[MODES[pixels.shape[2]]])
         values = {"icc": icc, "exif": exif, "xmp": xmp}
         self._extras = [Chunk(METADATA[name], data) for name, data in values.items() if data]
         if alpha is not None:
@@ -118,7 +119,7 @@ class ImageEncoder:
         numbers = range(len(self._grid.areas))
         # gradients take gigabytes: one tile at a time is refined, by all threads
         with codec.workers(1 if self._effort else len(numbers)) as workers:
-            for plane in range(len(PLANES[header.mode])):
+            for plane in range(self._planes):
                 tiles = workers.map(partial(self._encode_tile, header, plane, running), numbers)
                 for number, (payload, hash) in enumerate(tiles):
                     payloads[plane, number] = payload
@@ -149,17 +150,38 @@ class ImageEncoder:
 
         return _paint(self._codec, header, self._grid, Area(0, 0, *self._size), latents)
 
+    @property
+    def overhead(self) -> int:
+        """Bytes of alpha and metadata, which are the same at every quality."""
+        return sum(len(chunk.data) for chunk in self._extras)
+
+    def nonzero(self, position: int, positions: Sequence[int]) -> NDArray[np.int64]:
+        """How many latents are about not rounded to zero at each of `positions`: see `ImageCodec.nonzero`."""
+
+        def count(key: Key) -> NDArray[np.int64]:
+            return self._codec.nonzero(self._analyse(key, position)[0], position, positions)
+
+        keys = [(plane, number) for plane in range(self._planes) for number in range(len(self._grid.areas))]
+        with self._codec.workers(len(keys)) as workers:
+            return sum(workers.map(count, keys), np.zeros(len(positions), np.int64))
+
+    def _analyse(self, key: Key, position: int) -> tuple[Tensor, Tensor]:
+        """(y, z) of a tile of a plane."""
+        plane, number = key
+        codec, grid, area = self._codec, self._grid, self._grid.areas[number]
+        stem = self._stems.get(key)
+        if stem is None:
+            stem = codec.stem(partial(to_light, self._pixels, plane), self._size, grid, area)
+            self._stems.keep(key, stem)
+        return codec.analyse(stem, grid, area, position)
+
     def _encode_tile(self, header: ImageHeader, plane: int, running: int, number: int) -> tuple[bytes, int]:
         """The payload, and the hash of its symbols, which continues `running`."""
         codec, grid, key = self._codec, self._grid, (plane, number)
-        area, read = grid.areas[number], partial(to_light, self._pixels, plane)
-        stem = self._stems.get(key)
-        if stem is None:
-            stem = codec.stem(read, self._size, grid, area)
-            self._stems.keep(key, stem)
-        y, z = codec.analyse(stem, grid, area, header.position)
+        y, z = self._analyse(key, header.position)
         if self._effort:
-            advance = partial(self._advance, STEPS[self._effort] * len(PLANES[header.mode]) * len(grid.areas))
+            area, read = grid.areas[number], partial(to_light, self._pixels, plane)
+            advance = partial(self._advance, STEPS[self._effort] * self._planes * len(grid.areas))
             y, z = refine(codec, read, self._size, grid, area, y, z, header.position, self._effort, advance)
         tile = codec.encode_tile(y, z, header.position, header.profile, running)
         self._latents.keep(key, tile.latents)
