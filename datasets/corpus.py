@@ -1,5 +1,6 @@
 """Finding the media to train on or to measure with: a folder, a list, or a corpus of torchvision."""
 
+import importlib
 import inspect
 import os
 import re
@@ -16,7 +17,7 @@ from .sound_stream import AUDIO_SUFFIXES
 _VIDEO = "avi flv m4v mkv mov mp4 mpeg mpg ogv ts webm wmv y4m"
 VIDEO_SUFFIXES = frozenset("." + name for name in _VIDEO.split())
 
-_TORCHVISION = "torchvision:"
+_TORCHVISION, _TORCHAUDIO = "torchvision:", "torchaudio:"
 _DEFAULT_ROOT = "data"
 
 
@@ -42,7 +43,15 @@ def find_images(spec: str) -> Sequence[Path] | Sequence[Picture]:
 
 
 def find_audio(spec: str) -> list[Path]:
-    """The files of sound that `spec` names, as `find_files` takes it. Raises MediaError when there are none."""
+    """The files of sound that `spec` names: as `find_files` takes it, or ``torchaudio:NAME[:ROOT]`` (a class of
+    `torchaudio.datasets`, such as ``torchaudio:YESNO``, kept in ROOT, by default ``data/NAME``, and downloaded if it
+    can be). Raises MediaError when there are none.
+    """
+    if spec.startswith(_TORCHAUDIO):
+        name, _, folder = spec.removeprefix(_TORCHAUDIO).partition(":")
+        root = Path(folder or f"{_DEFAULT_ROOT}/{name}")
+        _dataset("torchaudio", name, root)
+        spec = str(root)
     return find_files(spec, AUDIO_SUFFIXES, "recording")
 
 
@@ -109,28 +118,36 @@ def _in_list(path: Path, kind: str) -> list[Path]:
     return found
 
 
+def _dataset(package: str, name: str, root: Path) -> Any:
+    """An instance of a class of `package`.datasets, with its files in `root`."""
+    from .compat import install
+
+    title = f"{package}:{name}"
+    try:
+        install()
+        datasets = importlib.import_module(f"{package}.datasets")
+    except ImportError as error:
+        raise MediaError(f"{title} needs {package}, which is not installed.") from error
+    kind = getattr(datasets, name, None)
+    if not (inspect.isclass(kind) and hasattr(kind, "__getitem__")):
+        raise MediaError(f"{package} has no data set of the name {name}.")
+    options: dict[str, Any] = {"root": root, "download": True}
+    known = inspect.signature(kind).parameters
+    try:
+        if package == "torchaudio":  # does not make the folder
+            root.mkdir(parents=True, exist_ok=True)
+        return kind(**{key: value for key, value in options.items() if key in known})
+    except Exception as error:  # downloads, archives, missing folders: anything
+        reason = " ".join(str(error).split())[:200].rstrip(".")
+        raise MediaError(f"{title} can't be had in {root} ({reason}).") from error
+
+
 class _TorchvisionPictures(Sequence[Picture]):
     """The pictures of a `torchvision.datasets` class, without their labels."""
 
     def __init__(self, name: str, root: Path) -> None:
-        from .compat import install
-
-        try:
-            install()
-            from torchvision import datasets
-        except ImportError as error:
-            raise MediaError(f"{_TORCHVISION}{name} needs torchvision, which is not installed.") from error
-        kind = getattr(datasets, name, None)
-        if not (inspect.isclass(kind) and issubclass(kind, datasets.VisionDataset)):
-            raise MediaError(f"torchvision has no data set of the name {name}.")
-        options: dict[str, Any] = {"root": root, "download": True}
-        known = inspect.signature(kind).parameters
         self.name = f"{_TORCHVISION}{name}"
-        try:
-            self.data: Any = kind(**{key: value for key, value in options.items() if key in known})
-        except Exception as error:  # downloads, archives, missing folders: anything
-            reason = " ".join(str(error).split())[:200].rstrip(".")
-            raise MediaError(f"{self.name} can't be had in {root} ({reason}).") from error
+        self.data = _dataset("torchvision", name, root)
         if not len(self):
             raise MediaError(f"{self.name} is empty.")
 

@@ -5,8 +5,10 @@ import subprocess
 import sys
 
 import pytest
-from kodek.datasets import MediaError, Picture, find_images, read_picture, write_picture
+from kodek.datasets import MediaError, Picture, find_audio, find_images, read_picture, write_picture
+from kodek.datasets.compat import install
 
+needs_torchaudio = pytest.mark.skipif(importlib.util.find_spec("torchaudio") is None, reason="no torchaudio")
 needs_torchvision = pytest.mark.skipif(importlib.util.find_spec("torchvision") is None, reason="no torchvision")
 
 
@@ -64,6 +66,25 @@ def test_nothing_to_find(folder, tmp_path_factory):
         assert str(spec) in str(error.value)
 
 
+@needs_torchaudio
+def test_torchaudio_corpus(tmp_path, monkeypatch):
+    class Yes:  # as YESNO, without its download
+        def __init__(self, root, url="", download=False):
+            assert download and root.is_dir()
+            (root / "waves").mkdir()
+            for number in (2, 10):
+                (root / "waves" / f"{number}.wav").write_bytes(b"RIFF")
+
+        def __getitem__(self, index): ...
+
+    install()
+    monkeypatch.setattr("torchaudio.datasets.YESNO", Yes)
+    found = find_audio(f"torchaudio:YESNO:{tmp_path / 'yes'}")
+    assert [path.name for path in found] == ["2.wav", "10.wav"]
+    with pytest.raises(MediaError, match="torchaudio has no data set of the name NO"):
+        find_audio("torchaudio:NO")
+
+
 @needs_torchvision
 def test_torchvision_corpus(tmp_path):
     pictures = find_images("torchvision:FakeData")
@@ -99,7 +120,7 @@ def test_install_lets_torchvision_import():
     )
 
 
-@pytest.mark.skipif(importlib.util.find_spec("torchaudio") is None, reason="no torchaudio")
+@needs_torchaudio
 def test_install_lets_torchaudio_import():
     run(
         "from kodek.datasets.compat import install\n"
