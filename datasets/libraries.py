@@ -19,4 +19,4 @@ def library(name: str) -> Any:
     try:
         return importlib.import_module(name)
     except ImportError as error:
-        raise MediaError(f"Sound needs {_TITLES[name]}: pip install 'kodek[eval]'.") from error
+        raise MediaError(f"Sound needs {_TITLES[name]}: pip install {name}.") from error

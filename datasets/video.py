@@ -87,7 +87,7 @@ def iter_frames(path: str | Path, max_frames: int | None = None, max_pixels: int
     try:
         import av
     except ImportError as error:
-        raise MediaError("Video needs PyAV: pip install 'kodek[eval]'.") from error
+        raise MediaError("Video needs PyAV: pip install av.") from error
     try:
         with open(path, "rb") as file, av.open(file, options={"format_whitelist": _FORMATS}) as container:
             yield from _frames(container, path, max_frames, max_pixels)

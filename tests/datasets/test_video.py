@@ -202,5 +202,5 @@ def test_without_pyav(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         return real(name, *args, **kwargs)
 
     monkeypatch.setattr(builtins, "__import__", without_av)
-    with pytest.raises(MediaError, match=r"^Video needs PyAV: pip install 'kodek\[eval\]'\.$"):
+    with pytest.raises(MediaError, match=r"^Video needs PyAV: pip install av\.$"):
         read_video(tmp_path / "a.mp4")
