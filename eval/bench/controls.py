@@ -39,8 +39,8 @@ class FloatPath(Exact):
     def conv(self, channels_in: int, channels_out: int, kernel: int = 1, groups: int = 1) -> FloatConv2d:
         return FloatConv2d(channels_in, channels_out, kernel, groups)
 
-    def table(self, rows: int, channels: int) -> FloatTable:
-        return FloatTable(rows, channels)
+    def table(self, rows: int, channels: int, bits: int = 16) -> FloatTable:
+        return FloatTable(rows, channels, bits)
 
     def rescale(self, x: Tensor, bits: int, limit: int = 0) -> Tensor:
         return x.float() * 2.0**-bits

@@ -21,7 +21,7 @@ from ..runner import Progress, Run
 from ..sample import Media
 from . import codes
 
-KILOBITS = (0.5, 1.5, 3.0, 6.0)
+KILOBITS = (0.75, 1.5, 3.0, 5.0)
 MEASURES = ("mel", "stoi", "pesq")
 RESULTS = "measured"
 

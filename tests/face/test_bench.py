@@ -27,6 +27,7 @@ NAMES = (
     "stream",
     "codes",
     "damage",
+    "quantisers",
 )
 
 

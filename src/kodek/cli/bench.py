@@ -350,5 +350,5 @@ def ablation(
     return say(result, module.report, json)
 
 
-for _command in (bench_sound.stream, bench_sound.codes, bench_sound.damage):
+for _command in (bench_sound.stream, bench_sound.codes, bench_sound.damage, bench_sound.quantisers):
     bench.command()(_command)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,6 +10,7 @@ import typer
 
 from . import options
 from .bench_output import progress_bar, say, say_of_files
+from .errors import Code
 
 Sound = Annotated[Path | None, typer.Option("--sound", exists=True, help="A file; a made-up sound if none.")]
 
@@ -88,4 +90,42 @@ def damage(
     set_up(threads)
     with progress_bar() as progress:
         result = module.run(model, sound=sound, seconds=seconds, stages=stages, progress=progress)
+    return say(result, module.report, json)
+
+
+def quantisers(
+    data: Annotated[str, typer.Option("--data", help="To train on: a folder, or a text file with a path a line.")],
+    test: Annotated[str, typer.Option("--test", help="To measure on: sounds that are not in DATA.")],
+    out: Annotated[Path, typer.Option("--out", metavar="FOLDER", help="Of the models; what is finished is kept.")],
+    members: Annotated[
+        str | None,
+        typer.Option("--quantisers", help="Comma-separated: rvq, grouped, masked, single, fsq; all if none."),
+    ] = None,
+    steps: Annotated[int, typer.Option("--steps", min=1, help="Of training, for each.")] = 1000,
+    jobs: Annotated[int | None, typer.Option("--jobs", "-j", min=1, help="Processes; one a core by default.")] = None,
+    threads: options.Threads = None,
+    json: options.Json = False,
+) -> int:
+    """Train quantisers of sound alike, and measure them at equal rates."""
+    from kodek.eval.bench import quantisers as module
+    from kodek.train import Interrupted, extra
+
+    with extra():
+        from kodek.train import quantisers as training
+    from .torch_setup import set_up
+
+    set_up(threads)
+    names = options.names(members) if members else list(training.MEMBERS)
+    for name in names:
+        if name not in training.MEMBERS:
+            raise typer.BadParameter(f"There is no quantiser {name}; there are: {', '.join(training.MEMBERS)}.")
+    try:
+        models = training.train_quantisers({name: training.MEMBERS[name] for name in names}, data, out, steps)
+    except Interrupted:
+        print(f"kodek: stopped; the same command goes on in {out}.", file=sys.stderr)
+        return Code.INTERRUPTED
+    with progress_bar() as progress:
+        result = module.run(
+            models, test, out, jobs=jobs, progress=lambda _, done, total, what: progress(done, total, what)
+        )
     return say(result, module.report, json)
