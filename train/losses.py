@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-import functools
-import warnings
-
 import torch
 import torch.nn.functional as F
-from kodek.datasets.compat import install
+from kodek.datasets.mel import FLOOR, MELS, mel_filters
 from torch import Tensor, nn
 
-from .errors import TrainError
-
-MELS = {32: 5, 64: 10, 128: 20, 256: 40, 512: 80, 1024: 160, 2048: 320}  # bands by window, both as in DAC
 COMPLEX = (256, 1024, 2048)  # windows whose complex spectra are compared
-FLOOR = 1e-5  # of mel magnitudes
 QUIET = 0.003  # RMS below which a sound counts no further: -50 dB of full scale
 OVERLAP = 4  # windows that hold each sample
 
@@ -29,7 +22,7 @@ class SoundLoss(nn.Module):
 
     alternate: every other sound sees every other window: the same on average, in half the time.
 
-    Raises TrainError if torchaudio, which makes the mel filters, is not installed.
+    Raises MediaError if torchaudio is not installed.
     """
 
     def __init__(
@@ -38,9 +31,9 @@ class SoundLoss(nn.Module):
         super().__init__()
         self.weights = {"mel": mel, "stft": stft, "wave": wave}
         self.alternate = alternate
-        for window, bands in MELS.items():
+        for window in MELS:
             self.register_buffer(f"hann{window}", torch.hann_window(window), persistent=False)
-            self.register_buffer(f"filters{window}", mel_filters(window, bands, rate), persistent=False)
+            self.register_buffer(f"filters{window}", mel_filters(window, rate), persistent=False)
 
     @torch.compiler.disable  # of complex numbers and strides the compiler makes slower code
     def forward(self, x_hat: Tensor, x: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
@@ -114,16 +107,3 @@ class _RealFFT(torch.autograd.Function):
         spectrum = torch.complex(*gradients)
         spectrum[..., [0, -1]] *= 2  # all other frequencies stand for their mirror images too
         return torch.fft.irfft(spectrum, norm="forward").div_(2)
-
-
-@functools.lru_cache(maxsize=64)
-def mel_filters(window: int, bands: int, rate: int) -> Tensor:
-    """float32 [window / 2 + 1, bands]: Slaney's mel scale from 0 Hz to half of `rate`, each band of unit area."""
-    install()
-    try:
-        from torchaudio.functional import melscale_fbanks
-    except ImportError as error:
-        raise TrainError("Training on sound needs torchaudio: pip install 'kodek[train]'.") from error
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # 320 bands are so many that the lowest hold no frequency of the transform
-        return melscale_fbanks(window // 2 + 1, 0.0, rate / 2, bands, rate, norm="slaney", mel_scale="slaney")

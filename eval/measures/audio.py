@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from kodek.datasets import Audio
+from kodek.datasets import Audio, MediaError
+from kodek.datasets.mel import FLOOR, MELS, mel_filters
 
 from ..errors import EvalError, Unavailable
 from ..sample import Coded, Media, Sample
@@ -17,9 +17,7 @@ from .base import INFINITY, Compute, Measure, Meter, Value
 if TYPE_CHECKING:
     import torch
 
-_MELS = {32: 5, 64: 10, 128: 20, 256: 40, 512: 80, 1024: 160, 2048: 320}  # bands by window
 _STFT_WINDOWS = (2048, 512)
-_FLOOR = 1e-5  # of magnitudes, before the logarithm
 
 SI_SDR = Measure("si_sdr", "SI-SDR", "dB", True, (-INFINITY, INFINITY))
 MEL = Measure("mel", "Multi-scale mel distance", "", False, (0.0, INFINITY))
@@ -73,13 +71,13 @@ def mel_distance(original: np.ndarray, decoded: np.ndarray, rate: int) -> float:
         original, decoded: float32 [channels, length].
 
     Raises:
-        Unavailable: torchaudio is not installed.
+        MediaError: torchaudio is not installed.
     """
     total = 0.0
-    for window, bands in _MELS.items():
-        filters = _filters(window, bands, rate)
+    for window in MELS:
+        filters = mel_filters(window, rate).T
         first, second = (filters @ _magnitudes(x, window) for x in (original, decoded))
-        total += float((first.clamp(min=_FLOOR).log10() - second.clamp(min=_FLOOR).log10()).abs().mean())
+        total += float((first.clamp(min=FLOOR).log10() - second.clamp(min=FLOOR).log10()).abs().mean())
     return total
 
 
@@ -95,7 +93,7 @@ def stft_distance(original: np.ndarray, decoded: np.ndarray) -> float:
     total = 0.0
     for window in _STFT_WINDOWS:
         first, second = (_magnitudes(x, window) for x in (original, decoded))
-        logs = first.clamp(min=_FLOOR).log10() - second.clamp(min=_FLOOR).log10()
+        logs = first.clamp(min=FLOOR).log10() - second.clamp(min=FLOOR).log10()
         total += float((first - second).abs().mean() + 2 * logs.abs().mean())
     return total
 
@@ -104,35 +102,17 @@ def _magnitudes(samples: np.ndarray, window: int) -> torch.Tensor:
     """[channels, window / 2 + 1, frames]"""
     import torch
 
-    short = max(0, max(_MELS) - samples.shape[1])
+    short = max(0, max(MELS) - samples.shape[1])
     signal = torch.from_numpy(np.pad(samples, ((0, 0), (0, short))))
     hann = torch.hann_window(window)
     return torch.stft(signal, window, window // 4, window=hann, center=True, return_complex=True).abs()
 
 
-@functools.lru_cache(maxsize=64)
-def _filters(window: int, bands: int, rate: int) -> torch.Tensor:
-    """[bands, window / 2 + 1]"""
-    import warnings
-
-    functional = _torchaudio()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # 320 bands are so many that the lowest hold no frequency of the transform
-        filters: torch.Tensor = functional.melscale_fbanks(
-            window // 2 + 1, 0.0, rate / 2, bands, rate, norm="slaney", mel_scale="slaney"
-        )
-    return filters.T.contiguous()
-
-
-def _torchaudio() -> Any:
-    from kodek.datasets.compat import install
-
-    install()
+def _need_torchaudio() -> None:
     try:
-        import torchaudio.functional
-    except ImportError as error:
-        raise Unavailable("The mel distance needs torchaudio: pip install 'kodek[eval]'.") from error
-    return torchaudio.functional
+        mel_filters(min(MELS), 24000)
+    except MediaError as error:
+        raise Unavailable(str(error)) from error
 
 
 def sounds(sample: Sample, coded: Coded) -> tuple[Audio, Audio]:
@@ -154,7 +134,7 @@ def _load_si_sdr() -> Compute:
 
 
 def _load_mel() -> Compute:
-    _torchaudio()
+    _need_torchaudio()
 
     def compute(sample: Sample, coded: Coded) -> Mapping[str, Value]:
         original, decoded = sounds(sample, coded)

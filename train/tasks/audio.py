@@ -117,7 +117,10 @@ class AudioTask:
         config = self.model.config
         adversarial = any(phase.adversarial for phase in recipe.phases)
         self.adversary = Adversary(settings.judges, settings.shares) if adversarial else None
-        loss = SoundLoss(config.rate, **settings.loss.model_dump())
+        try:
+            loss = SoundLoss(config.rate, **settings.loss.model_dump())
+        except MediaError as error:
+            raise TrainError(str(error)) from error
         self.objective = SoundObjective(self.model, loss, self.adversary, settings.commitment)
         self.settings = settings.model_dump(mode="json") | {"model": dataclasses.asdict(config)}
         for phase in recipe.phases:
