@@ -91,13 +91,15 @@ class Prior(nn.Module):
         past: Tensor | None = None,
         only: Container[int] | None = None,
     ) -> Tensor:
-        """Code segments of `shape` [B, S, T], S at most the config's stages and T at least 1.
+        """Code segments of `shape` [B, S, T]; raises ValueError unless S is 1 to the config's stages, T at least 1.
 
         codes: int64 [B, S, T], each 0 to 1023; None to decode. past: int64 [B, S_past, P], the frames before, of which
         the last `config.past` count. only: the stages to code, the others are given (in training).
         Returns the codes, int64 [B, S, T].
         """
         batch, stages, frames = shape
+        if not 1 <= stages <= self.config.stages or frames < 1:
+            raise ValueError(f"segments have 1 to {self.config.stages} stages and at least 1 frame, not {shape[1:]}")
         vectors = self.stages[0].table()
         if past is None:
             past = torch.zeros((batch, 0, 0), dtype=torch.int64, device=vectors.device)

@@ -149,6 +149,17 @@ def test_damage_is_an_error_or_another_hash():
         assert isinstance(decode_segments(PRIOR, [payload], [(1, 5, 10)], 0)[0], StreamError)
 
 
+@pytest.mark.parametrize("shape", [(1, 0, 3), (1, 6, 3), (1, 2, 0)])
+def test_shapes_that_cannot_be(shape):
+    with pytest.raises(ValueError, match="1 to 5 stages"):
+        decode_segments(PRIOR, [b"\0"], [shape], 0)
+
+
+def test_codes_that_cannot_be():
+    with pytest.raises(ValueError, match="alphabet"):
+        encode_segments(PRIOR, [np.full((1, 2, 3), CONFIG.codes, np.int16)], 0)
+
+
 def decode_perturbed(prior: Prior, payload: bytes, shape: tuple[int, int, int]) -> torch.Tensor:
     mode = Perturbation()
     with torch.inference_mode(), mode, mode.exact_region():

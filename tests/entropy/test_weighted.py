@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from kodek.entropy import PROFILES, AdaptiveModel, Decoder, Encoder
+from kodek.entropy._rans import exp2_weights
 
 
 @pytest.mark.parametrize("profile", range(len(PROFILES)))
@@ -87,3 +88,23 @@ def test_pops_check_their_weights() -> None:
             decoder.pop_weighted(other)  # type: ignore[arg-type]
     assert decoder.pop_weighted(np.ones((0, 4), np.uint32)).size == 0
     decoder.finish()
+
+
+TABLE = np.round(2 ** (15 - np.arange(3841) / 256)).astype(np.uint32)
+
+
+@pytest.mark.parametrize("bits", [9, 12, 24, 28])
+def test_weights_of_logits(bits: int) -> None:
+    logits = np.random.default_rng(bits).integers(-(2 ** (bits + 4)), 2 ** (bits + 4), (7, 50)).astype(float)
+    steps = np.floor((logits + 2 ** (bits - 9)) / 2 ** (bits - 8)).astype(int)
+    expected = TABLE[np.minimum(steps.max(1, keepdims=True) - steps, 3840)]
+    np.testing.assert_array_equal(exp2_weights(logits, bits, TABLE), expected)
+
+
+def test_logits_out_of_range_are_refused() -> None:
+    for logit in (np.nan, np.inf, -(2.0**54)):
+        with pytest.raises(ValueError, match="range"):
+            exp2_weights(np.array([[0, logit]]), 24, TABLE)
+    for bits, table in ((8, TABLE), (29, TABLE), (24, TABLE[:0])):
+        with pytest.raises(ValueError, match=r"shift|empty"):
+            exp2_weights(np.zeros((1, 2)), bits, table)
