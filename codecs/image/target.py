@@ -58,8 +58,8 @@ def encode_to(encoder: ImageEncoder, pixels: NDArray[np.integer], target: Target
         return smallest_reaching(encoder.encode, lambda: psnr(pixels, encoder.reconstruct()), target.psnr, expected)
     count = pixels.shape[0] * pixels.shape[1]
     limit = target.limit(count)
-    unit = lambda size: f"{size} bytes ({8 * size / count:.3f} bpp)"  # noqa: E731
-    return largest_within(encoder.encode, limit, expected_sizes(encoder), unit)
+    expected = expected_sizes(encoder)
+    return largest_within(encoder.encode, limit, expected, lambda size: f"{size} bytes ({8 * size / count:.3f} bpp)")
 
 
 def expected_sizes(encoder: ImageEncoder) -> NDArray[np.float64]:

@@ -12,6 +12,7 @@ from kodek.codecs.image import tiles as tiles_module
 from kodek.codecs.image.area import Area, Grid
 from kodek.codecs.image.codec import ImageCodec
 from kodek.codecs.image.file import ImageEncoder, decode_image, encode_image, load_codec, verify_image
+from kodek.codecs.image.target import expected_sizes
 from kodek.codecs.image.tiles import Workers, synthesise
 from kodek.entropy import coder as coder_module
 from kodek.entropy import crc32c, symbol_hash
@@ -190,6 +191,19 @@ def test_encoder_at_several_qualities_makes_the_files_of_one(codec):
         for encoder in (kept, forgetful):
             assert encoder.encode(round(quality * 2.55)) == data
             assert difference(encoder.reconstruct(), decoded) <= 1
+
+
+@pytest.mark.parametrize("channels", [3, 4])
+def test_expected_sizes_rise_with_the_counts_of_all_tiles(codec, channels):
+    pixels = picture(channels)
+    encoder = ImageEncoder(codec, pixels, icc=bytes(1000))
+    whole = ImageEncoder(codec, pixels)
+    whole._grid = Grid(encoder._grid.whole[2:], 128, codec.family.halo)
+    counts, all_at_once = (e.nonzero(100, [0, 100, 255]) for e in (encoder, whole))
+    np.testing.assert_allclose(counts, all_at_once, rtol=0.01)  # but for roundings of the transforms
+    assert 0 < counts[0] < counts[1] < counts[2]
+    expected = expected_sizes(encoder)
+    assert expected.shape == (256,) and (np.diff(expected) > 0).all() and expected[0] > encoder.overhead == 1000
 
 
 def test_any_number_of_workers_decodes(codec, monkeypatch):
