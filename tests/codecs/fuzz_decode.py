@@ -2,7 +2,7 @@
 
     KODEK_MODELS=tests/golden python tests/codecs/fuzz_decode.py tests/golden/rgb.kdk --count 10000
 
-Every one must be refused with a CodecError or give the undamaged picture: damage is never decoded in silence.
+Every one must be refused with a CodecError or give the undamaged picture or sound: damage is never decoded in silence.
 Exits with 1 otherwise. Prints the slowest decode and the peak memory as well.
 """
 
@@ -16,30 +16,38 @@ import time
 from pathlib import Path
 
 import numpy as np
-from kodek.codecs.container import Limits
+from kodek.codecs.audio.file import AudioDecoder
+from kodek.codecs.container import AudioHeader, Limits, read_header
 from kodek.codecs.errors import CodecError
-from kodek.codecs.image.file import DecodedImage, decode_image
+from kodek.codecs.image.file import decode_image
 
 sys.path.insert(0, str(Path(__file__).parent))
 from mutate import mutations
 
-LIMITS = Limits(max_pixels=1_000_000)
+LIMITS = Limits(max_pixels=1_000_000, max_seconds=100)
 
 
-def same(a: DecodedImage, b: DecodedImage) -> bool:
-    alphas = (a.alpha is None) == (b.alpha is None) and (a.alpha is None or np.array_equal(a.alpha, b.alpha))
-    return a.pixels.shape == b.pixels.shape and bool(np.array_equal(a.pixels, b.pixels)) and alphas
+def decode(data: bytes) -> list[np.ndarray]:
+    """Pixels and perhaps alpha, or samples."""
+    if isinstance(read_header(data, LIMITS).header, AudioHeader):
+        return [np.concatenate(list(AudioDecoder(data, limits=LIMITS)), axis=1)]
+    picture = decode_image(data, limits=LIMITS)
+    return [picture.pixels] if picture.alpha is None else [picture.pixels, picture.alpha]
+
+
+def same(a: list[np.ndarray], b: list[np.ndarray]) -> bool:
+    return len(a) == len(b) and all(map(np.array_equal, a, b))
 
 
 def fuzz(data: bytes, count: int, seed: int = 0) -> tuple[collections.Counter[str], float]:
     """How often each outcome came, and the seconds of the slowest decode."""
-    good = decode_image(data)
+    good = decode(data)
     outcomes: collections.Counter[str] = collections.Counter()
     slowest = 0.0
     for mutated in mutations(data, count, seed):
         began = time.perf_counter()
         try:
-            outcome = "same picture" if same(decode_image(mutated, limits=LIMITS), good) else "SILENT DAMAGE"
+            outcome = "the same" if same(decode(mutated), good) else "SILENT DAMAGE"
         except CodecError as error:
             outcome = type(error).__name__
         slowest = max(slowest, time.perf_counter() - began)

@@ -10,7 +10,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from fuzz_decode import fuzz  # noqa: E402
 
 
-@pytest.mark.parametrize("name", ["rgb", "grey", "cmyk", "one"])
+@pytest.mark.parametrize("name", ["rgb", "grey", "cmyk", "one", "sound"])
 def test_damage_is_never_decoded_in_silence(name, monkeypatch):
     monkeypatch.setenv("KODEK_MODELS", str(GOLDEN))
     outcomes, _ = fuzz((GOLDEN / f"{name}.kdk").read_bytes(), 200)
