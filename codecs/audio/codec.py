@@ -51,8 +51,8 @@ class AudioCodec:
         analysis, quantiser, synthesis = networks(c)
         self.analysis = fill(analysis, tensors, "analysis.").to(self.device)
         self.synthesis = fill(synthesis, tensors, "synthesis.").to(self.device)
-        quantiser.load(group(tensors, "quantiser."))
         self.quantiser: Any = quantiser.eval().to(self.device)
+        quantiser.load(group(tensors, "quantiser."))
         self.prior: Any = fill(Prior(prior_config(c), Exact()), tensors, "prior.").to(self.device)
 
     @classmethod

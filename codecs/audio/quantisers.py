@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from .model import Config
 
 DECAY = 0.99
-RARE = 0.1  # of the mean usage: below it, a code is replaced
+RARE = 0.4  # of the mean usage: below it, a code is replaced
 CHECK_EVERY = 5  # updates
 LEVELS = (8, 5, 5, 5)  # of fsq: 1000 codes
 MEANS_STEPS = 10
@@ -47,17 +47,27 @@ class Codebook(nn.Module):
         self.register_buffer("usage", torch.ones(codes))
         self.register_buffer("total", torch.randn(codes, width))
         self.register_buffer("updates", torch.zeros((), dtype=torch.long))
-        self.register_buffer("replaced", torch.zeros((), dtype=torch.long), persistent=False)  # codes, for who counts them
+        # codes so far, for who counts them
+        self.register_buffer("replaced", torch.zeros((), dtype=torch.long), persistent=False)
+
+        self._loaded: tuple[Tensor, Tensor] | None = None
 
     @property
     def vectors(self) -> Tensor:
-        return self.total / self.usage[:, None]
+        return self._rows()[0]
+
+    def _rows(self) -> tuple[Tensor, Tensor]:
+        """The vectors and half of their squares; those that were loaded don't change any more."""
+        if self._loaded is not None:
+            return self._loaded
+        vectors = self.total / self.usage[:, None]
+        return vectors, 0.5 * vectors.square().sum(1)
 
     @torch.no_grad()
     def nearest(self, x: Tensor) -> Tensor:
         """x [.., width] -> codes [..], int64."""
-        vectors = self.vectors
-        score = x.flatten(0, -2) @ vectors.T - 0.5 * vectors.square().sum(1)
+        vectors, half_squares = self._rows()
+        score = x.flatten(0, -2) @ vectors.T - half_squares
         return score.argmax(1).view(x.shape[:-1])
 
     @torch.no_grad()
@@ -106,6 +116,9 @@ class Codebook(nn.Module):
         """The inverse of `tensors`."""
         self.total.copy_(tensors["vectors"].float() * tensors["scale"])
         self.usage.fill_(1)
+        self._loaded = None
+        if not self.training:
+            self._loaded = self._rows()
 
 
 class ResidualQuantiser(nn.Module):
