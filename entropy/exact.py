@@ -250,12 +250,16 @@ class ExactTable(nn.Module):
         super().__init__()
         self.unit = TABLE_LIMIT * 2.0 ** (ACTIVATION_BITS + 1 - bits)  # in activations
         self.register_buffer("weight", torch.zeros(rows, channels, dtype={8: torch.int8, 16: torch.int16}[bits]))
+        self._double: Tensor | None = None
 
     def forward(self, index: Tensor | None = None) -> Tensor:
-        return (self.weight if index is None else F.embedding(index, self.weight)).double() * self.unit
+        if self._double is None or self._double.device != self.weight.device:
+            self._double = self.weight.double() * self.unit
+        return self._double if index is None else F.embedding(index, self._double)
 
     def quantise(self, table: Table) -> None:
         self.weight.copy_(torch.round(table().double() * (2**ACTIVATION_BITS / self.unit)))
+        self._double = None
 
     def dequantise(self, table: Table) -> None:
         table.weight.copy_(self.weight.double() * (self.unit * 2.0**-ACTIVATION_BITS))

@@ -143,7 +143,7 @@ def _walk(
     """One walk through a group of segments; their codes."""
     channels, _, frames = shapes[0]
     stages = [shape[1] for shape in shapes]
-    device = prior.stages[0].table().device
+    device = prior.stages[0].table.weight.device
     values = None
     if codes is not None:
         values = torch.zeros((len(codes), channels, max(stages), frames), dtype=torch.int64, device=device)
