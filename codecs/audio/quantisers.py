@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 import torch.nn.functional as F
@@ -127,7 +127,7 @@ class ResidualQuantiser(nn.Module):
     def __init__(self, c: Config) -> None:
         super().__init__()
         self.parts = list(parts(c))
-        self.books = nn.ModuleList(Codebook(c.codes, part.stop - part.start) for part in self.parts)
+        self.books: Any = nn.ModuleList(Codebook(c.codes, part.stop - part.start) for part in self.parts)
 
     def forward(self, z: Tensor, stages: Tensor) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
         """stages [B]: how many of them each sample may use; 0: not quantised at all.
@@ -139,9 +139,9 @@ class ResidualQuantiser(nn.Module):
         for number in range(int(stages.max())):
             part, book = self.parts[number], self.books[number]
             used = (stages > number).nonzero()[:, 0]
-            chosen = book.nearest(residual[..., part])  # type: ignore[operator]
+            chosen = book.nearest(residual[..., part])
             if self.training:
-                book.update(residual[used][..., part].detach().flatten(0, 1), chosen[used].flatten())  # type: ignore[operator]
+                book.update(residual[used][..., part].detach().flatten(0, 1), chosen[used].flatten())
             quantised = F.embedding(chosen, book.vectors)
             distance = (residual[..., part] - quantised)[used].square().mean()
             commitment = commitment + distance / len(self.parts)
@@ -162,7 +162,7 @@ class ResidualQuantiser(nn.Module):
         """-> codes [B, stages, T]."""
         codes, residual = [], z
         for part, book in list(zip(self.parts, self.books, strict=True))[:stages]:
-            codes.append(book.nearest(residual[..., part]))  # type: ignore[operator]
+            codes.append(book.nearest(residual[..., part]))
             quantised = F.embedding(codes[-1], book.vectors)
             residual = residual - F.pad(quantised, (part.start, z.shape[2] - part.stop))
         return torch.stack(codes, 1)
@@ -180,18 +180,18 @@ class ResidualQuantiser(nn.Module):
         """Fit the codebooks to latents [n, latent], stage after stage."""
         residual = z.clone()
         for part, book in zip(self.parts, self.books, strict=True):
-            chosen = book.start(residual[:, part])  # type: ignore[operator]
+            chosen = book.start(residual[:, part])
             residual[:, part] -= F.embedding(chosen, book.vectors)
 
     def tensors(self) -> dict[str, Tensor]:
         """What a weights file holds."""
-        books = {f"books.{number}.": book.tensors() for number, book in enumerate(self.books)}  # type: ignore[operator]
+        books = {f"books.{number}.": book.tensors() for number, book in enumerate(self.books)}
         return {f"{prefix}{key}": value for prefix, book in books.items() for key, value in book.items()}
 
     def load(self, tensors: Mapping[str, Tensor]) -> None:
         """The inverse of `tensors`."""
         for number, book in enumerate(self.books):
-            book.load(group(tensors, f"books.{number}."))  # type: ignore[operator]
+            book.load(group(tensors, f"books.{number}."))
 
 
 def parts(c: Config) -> Iterator[slice]:

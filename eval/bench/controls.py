@@ -36,7 +36,9 @@ class FloatTable(ExactTable):
 class FloatPath(Exact):
     """The arithmetic of every other toolkit."""
 
-    def conv(self, channels_in: int, channels_out: int, kernel: int = 1, groups: int = 1) -> FloatConv2d:
+    def conv(
+        self, channels_in: int, channels_out: int, kernel: int | tuple[int, int] = 1, groups: int = 1
+    ) -> FloatConv2d:
         return FloatConv2d(channels_in, channels_out, kernel, groups)
 
     def table(self, rows: int, channels: int, bits: int = 16) -> FloatTable:
@@ -101,7 +103,7 @@ class RoundedCodes(Prior):
 def sabotage(codec: ImageCodec | AudioCodec, control: str) -> None:
     """Replace the codec's prior by one that must fail the proof. control: `FLOAT` or `LEAKY`."""
     float_prior = control == FLOAT
-    arithmetic = FloatPath() if float_prior else Leaky()
+    arithmetic: Exact = FloatPath() if float_prior else Leaky()
     if isinstance(codec, AudioCodec):
         prior: Any = (RoundedCodes if float_prior else Prior)(codec.prior.config, arithmetic)
     else:

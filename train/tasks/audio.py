@@ -129,7 +129,7 @@ class AudioTask:
         corpus = prepare(data, out / "data", recipe.held_out, recordings(config.rate), track)
         self.data_key, self.notes = corpus.key, corpus.notes
         self._store = SoundStore(corpus.store, recipe.seed, settings.speeds)
-        self._held_out = corpus.held_out
+        self._held_out = [source for source in corpus.held_out if isinstance(source, Path)]
         self._stages = sorted({min(count, config.stages) for count in settings.stages})
         self._quantised = True
 
