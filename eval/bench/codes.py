@@ -54,7 +54,7 @@ def run(
         codes[..., start : start + FILE_BLOCK] for codes in files for start in range(0, codes.shape[2], FILE_BLOCK)
     ]
     frames = sum(codes.shape[0] * codes.shape[2] for codes in files)
-    coded = sum(codec.stage_bits(seconds)) / frames
+    coded = np.sum(codec.stage_bits(seconds), 0) / frames
     result: dict[str, Any] = {
         "model": entry.name,
         "files": len(files),

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from kodek.codecs.container import ChunkKind, Limits, read
+from kodek.codecs.container import ChunkKind, ImageHeader, Limits, expect, read
 from kodek.codecs.errors import MismatchError
 from kodek.codecs.image.codec import ImageCodec
 from kodek.codecs.image.file import encode_image
@@ -101,7 +101,8 @@ def estimated_bytes(codec: ImageCodec, data: bytes) -> float:
 
     Raises CodecError or StreamError for a damaged file, ValueError for other pictures.
     """
-    header, chunks = read(data, Limits())
+    found, chunks = read(data, Limits())
+    header = expect(ImageHeader, found)
     if {chunk.kind for chunk in chunks} & {ChunkKind.PAYLOAD_K, ChunkKind.ALPHA}:
         raise ValueError("only grey and RGB pictures without alpha have an estimate")
     prior: Any = codec.family.prior(codec.config, Untabulated())

@@ -281,8 +281,9 @@ class LiveDecoder:
         return self._waiting.take(self._waiting.count if count is None else count, self.channels or 0)
 
     def _put(self, samples: np.ndarray) -> None:
-        if self._output is None and self.header is not None:
-            self._output = Resampler(self._decoder.rate, self.header.rate, prompt=True)
+        rate = self._decoder.rate
+        if self._output is None and self.header is not None and rate is not None:
+            self._output = Resampler(rate, self.header.rate, prompt=True)
         if self._output is not None:
             self._waiting.put(self._output.push(samples))
 
