@@ -45,9 +45,9 @@ def cut(
                 raise Failure(Code.USAGE, f"Only sound can be cut, but {input_name(job.source)} holds a picture.")
             find_weights(job.source, header)
             check_output(job.target, force)
-            from .torch_setup import set_up
+            from .torch_setup import SOUND_THREADS, set_up
 
-            set_up(threads)
+            set_up(threads or SOUND_THREADS)
             from kodek.codecs.audio.file import cut_audio
 
             from ..api_audio import stages_of

@@ -51,9 +51,9 @@ def encode_live(
         first = next(pieces, None)
         if first is None:
             raise Failure(Code.INPUT, f"{input_name(source)} holds no sound.")
-        from .torch_setup import set_up
+        from .torch_setup import SOUND_THREADS, set_up
 
-        set_up(shared.threads, shared.device)
+        set_up(shared.threads or SOUND_THREADS, shared.device)
         from ..api_audio import LiveEncoder
 
         encoder = LiveEncoder(first.rate, len(first.samples), quality, entry.path, device=shared.device)
@@ -86,9 +86,9 @@ def decode_live(source: str, target: str | None, shared: Shared, format: str | N
             start = stream.read(START_MOST)
             header = read_start(start)[0]
             find_weights(source, header)
-        from .torch_setup import set_up
+        from .torch_setup import SOUND_THREADS, set_up
 
-        set_up(shared.threads, shared.device)
+        set_up(shared.threads or SOUND_THREADS, shared.device)
         from kodek.datasets import pcm_bytes, wav_start
 
         from ..api_audio import LiveDecoder

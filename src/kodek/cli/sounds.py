@@ -39,9 +39,9 @@ def encode(
         info = audio_info(source)
         pieces = codable(iter_audio(source, max_seconds=Limits.max_seconds))
         first = next(pieces)
-        from .torch_setup import set_up
+        from .torch_setup import SOUND_THREADS, set_up
 
-        set_up(shared.threads, shared.device)
+        set_up(shared.threads or SOUND_THREADS, shared.device)
         from ..api_audio import AudioEncoder
 
         channels, rate, length = len(first.samples), first.rate, 0
@@ -93,9 +93,9 @@ def decode(
     start = time.monotonic()
     if suffix == ".wav" and not wav_holds(header.channels, header.length, bits):
         raise Failure(Code.USAGE, f"{input_name(job.source)} is too long for WAV, which ends at 4 GiB; FLAC holds it.")
-    from .torch_setup import set_up
+    from .torch_setup import SOUND_THREADS, set_up
 
-    set_up(shared.threads, shared.device)
+    set_up(shared.threads or SOUND_THREADS, shared.device)
     from ..api_audio import AudioDecoder
 
     with steps_bar(shared.single, DoneSound.speed) as progress:

@@ -2,6 +2,8 @@
 
 from .errors import Code, Failure
 
+SOUND_THREADS = 1  # its blocks are small: more threads wait for each other
+
 
 def set_up(threads: int | None, device: str = "cpu") -> None:
     """Import torch, set its threads and see that it has `device`."""
