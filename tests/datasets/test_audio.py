@@ -225,5 +225,5 @@ def test_missing_library(module, monkeypatch):
     stream = io.BytesIO()
     write_wav(stream, tone())
     monkeypatch.setitem(sys.modules, module, None)
-    with pytest.raises(MediaError, match=r"pip install 'kodek\[eval\]'"):
+    with pytest.raises(MediaError, match=f"pip install {module}"):
         read_audio(stream, rate=8000)

@@ -58,5 +58,5 @@ def test_a_file_that_is_no_recipe(tmp_path: Path, content: bytes) -> None:
 def test_a_missing_recipe_and_an_unknown_codec(tmp_path: Path) -> None:
     with pytest.raises(TrainError, match="No such file"):
         load_recipe("image-hyperprior", tmp_path / "nothing.yaml")
-    with pytest.raises(TrainError, match="there are recipes for: image-hyperprior"):
+    with pytest.raises(TrainError, match="there are recipes for: audio-rvq, image-hyperprior"):
         load_recipe("image-hyperpriör")
