@@ -19,7 +19,8 @@ def generation_id(
 ) -> bytes:
     """8 bytes naming what decoding needs: a better encoder keeps the id.
 
-    settings: of the codec's config. decoding: prefixes of the names of those tensors.
+    settings: of the codec's config, as the weights' metadata state them; a config that comes to have more keeps the id,
+    too. decoding: prefixes of the names of those tensors.
     """
     digest = hashlib.sha256(json.dumps([codec, settings], sort_keys=True).encode())
     for key in sorted(tensors):

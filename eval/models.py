@@ -81,8 +81,7 @@ def find_model(model: str | None = None, media: Media | None = None) -> zoo.Mode
 
 
 def media_of(entry: zoo.ModelEntry) -> Media:
-    """The names of codecs of sound begin so."""
-    return Media.AUDIO if entry.codec.startswith(f"{Media.AUDIO}-") else Media.IMAGE
+    return Media(entry.kind)
 
 
 def _pictures(entry: zoo.ModelEntry, device: str) -> Functions:

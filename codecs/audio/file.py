@@ -5,7 +5,7 @@ rate and length are facts that are stored. Who encodes resamples first; who deco
 `decoder.rate` to `decoder.header.rate` and cuts it to `decoder.header.length` samples, which it always has:
 
     encoder = AudioEncoder(codec, channels, rate=44100, stages=12, tags={"title": "..."})
-    data = encoder.push(samples) ...                       # resampled from 44.1 kHz to codec.rate, in any pieces
+    encoder.push(samples) ...                              # resampled from 44.1 kHz to codec.rate, in any pieces
     data = encoder.finish(length)                          # of the original, at 44.1 kHz
 
     decoder = AudioDecoder(data, partial=True)             # .header, .tags, .rate
@@ -28,11 +28,12 @@ from ..errors import DamagedError, FormatError, LimitError, TargetError
 from ..zoo import weights_of
 from .codec import FILE_BLOCK, AudioCodec
 from .samples import Output, Samples, check_samples, missing_samples
-from .seconds import GROUP, PROFILE, Codes, Seconds, Span, assemble, hash_codes, once, pack, spread
+from .seconds import GROUP, PROFILE, Codes, Seconds, assemble, hash_codes, once, pack, spread
+from .spans import Span
 from .tags import read_tags, write_tags
 from .target import in_words, largest_within
 
-MAX_SECONDS = 18 * 3600  # the directory's limit of 65 536 chunks, less a little
+MAX_SECONDS = int(Limits.max_seconds)  # the directory's limit of 65 536 chunks, less a little
 
 
 class AudioEncoder:

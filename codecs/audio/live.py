@@ -36,7 +36,8 @@ from .packets import (
     write_start,
 )
 from .samples import Output, Samples, check_samples, codec_length, missing_samples
-from .seconds import PROFILE, Codes, Span, hash_codes, joined, once, spread
+from .seconds import PROFILE, Codes, hash_codes, once, spread
+from .spans import Span, joined
 
 LONGEST, LONGEST_CODE = 16, 2  # bytes of a payload, and more of them for each code
 

@@ -85,7 +85,9 @@ def frames(samples: int, hop: int) -> int:
 
 
 def stage_count(quality: float, stages: int = 48) -> int:
-    """Stages of a quality from 0 to 100, rising by equal factors: 1 at 0, 12 at 50, 48 at 100."""
+    """Stages of a quality from 0 to 100, rising by equal factors: 1 at 0, 12 at 50, 48 at 100. Raises ValueError."""
+    if not 0 <= quality <= 100:
+        raise ValueError("quality must lie between 0 and 100")
     low, middle, high = math.log(1), math.log(12), math.log(48)
     share = quality / 50
     value = low + (middle - low) * share if share < 1 else middle + (high - middle) * (share - 1)

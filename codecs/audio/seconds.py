@@ -14,6 +14,7 @@ from ..container import AudioHeader, Bytes, Chunk, ChunkKind, Entry, read_chunk,
 from ..errors import DamagedError, FormatError, MismatchError
 from .codec import FILE_BLOCK
 from .samples import codec_length
+from .spans import Span, joined, span_words
 
 if TYPE_CHECKING:
     from .codec import AudioCodec
@@ -21,11 +22,9 @@ if TYPE_CHECKING:
 PROFILE = 0  # of the entropy coder: a second is a few hundred codes
 GROUP = 32  # seconds that are coded at once, for speed
 ONCE = 0x80  # in a chunk's first byte: all channels have these codes
-_NAMED = 8  # spans in a sentence
 
 Codes = NDArray[np.int16]  # [channels, stages, frames]
 Shape = tuple[int, int, int]
-Span = tuple[float, float]  # seconds: start and end
 
 
 def once(codes: Codes) -> Codes:
@@ -125,7 +124,7 @@ class Seconds:
     def _refuse(self, damaged: list[int]) -> None:
         self.damaged += damaged
         if self.damaged and not self._partial:
-            raise DamagedError(f"The file is damaged: {in_words(self.spans())} can't be decoded, the rest can.")
+            raise DamagedError(f"The file is damaged: {span_words(self.spans())} can't be decoded, the rest can.")
 
     def _chunk(self, number: int) -> tuple[bytes, Shape] | None:
         """Payload and shape of its codes, None if it is damaged."""
@@ -139,20 +138,3 @@ class Seconds:
         if stages > self._header.stages or (content[0] & ONCE and channels == 1):
             return None
         return content[1:], (1 if content[0] & ONCE else channels, stages, self.frames_of(number))
-
-
-def joined(spans: Sequence[Span]) -> list[Span]:
-    """Spans in order, those that touch as one."""
-    out: list[Span] = []
-    for start, end in spans:
-        if out and start <= out[-1][1]:
-            out[-1] = out[-1][0], end
-        else:
-            out.append((start, end))
-    return out
-
-
-def in_words(spans: Sequence[Span]) -> str:
-    """ "1.98 to 2.98 s, 7.98 to 8.98 s"; the first few of many."""
-    text = ", ".join(f"{start:.2f} to {end:.2f} s" for start, end in spans[:_NAMED])
-    return text + (f" and {len(spans) - _NAMED} more places" if len(spans) > _NAMED else "")

@@ -7,7 +7,6 @@ as their receptive field, so tiles leave no seams.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -22,11 +21,11 @@ from kodek.entropy.coder import SymbolDecoder, SymbolEncoder
 from kodek.entropy.exact import GAIN_BITS, POSITION_LIMIT, Exact
 from kodek.entropy.tables import from_arrays
 from numpy.typing import NDArray
-from safetensors import safe_open
 from torch import Tensor
 
 from ..errors import DamagedError
 from ..layers import fuse
+from ..weights import fill, generation_id, group, read_weights
 from .area import Area, Grid
 from .hyperprior import STRIDE
 from .model import Family, family
@@ -62,23 +61,22 @@ class ImageCodec:
         self.name = name
         self.family = family
         self.config: Any = family.config(**settings)
-        self.generation = generation_id(family, settings, tensors)
+        self.generation = generation_id(family.name, settings, tensors, DECODING)
         self.device = torch.device(device)
-        self.prior: Any = _fill(family.prior(self.config, Exact()), tensors, "prior.").to(self.device)
+        self.prior: Any = fill(family.prior(self.config, Exact()), tensors, "prior.").to(self.device)
         self.analysis: Any = _transform(family.analysis(self.config), tensors, "analysis.", self.device)
         self.hyper_analysis = _transform(family.hyper_analysis(self.config), tensors, "hyper_analysis.", self.device)
         self.synthesis = _transform(family.synthesis(self.config), tensors, "synthesis.", self.device)
         self.positions = tensors["positions"]
         self.tables: dict[int, Tables] = {
-            profile: from_arrays(_group(tensors, f"tables.{profile}.")) for profile in range(3)
+            profile: from_arrays({key: value.numpy() for key, value in group(tensors, f"tables.{profile}.").items()})
+            for profile in range(3)
         }
 
     @classmethod
     def load(cls, path: str | Path, device: str = "cpu") -> ImageCodec:
         """Raises OSError for an unreadable file, DamagedError when its content is not what its generation id names."""
-        with safe_open(str(path), "pt") as file:
-            metadata = file.metadata() or {}
-            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+        metadata, tensors = read_weights(path)
         codec = cls(family(metadata["codec"]), json.loads(metadata["config"]), tensors, metadata["name"], device)
         if codec.generation.hex() != metadata["generation"]:
             raise DamagedError(f"The weights {path} are damaged: they are not generation {metadata['generation']}.")
@@ -202,32 +200,9 @@ def read_latents(read: Read, size: tuple[int, int], area: Area) -> Tensor:
     return F.pad(x, (0, STRIDE * area.width - x.shape[-1], 0, STRIDE * area.height - x.shape[-2]), mode="replicate")
 
 
-def generation_id(family: Family, settings: dict[str, Any], tensors: dict[str, Tensor]) -> bytes:
-    """8 bytes naming what decoding needs: a better encoder keeps the id.
-
-    settings: of the config, as the weights' metadata state them; a config that comes to have more keeps the id, too.
-    """
-    digest = hashlib.sha256(json.dumps([family.name, settings], sort_keys=True).encode())
-    for key in sorted(tensors):
-        if key.startswith(DECODING):
-            value = tensors[key].contiguous()
-            digest.update(f"{key} {value.dtype} {tuple(value.shape)}".encode())
-            digest.update(value.numpy().tobytes())
-    return digest.digest()[:8]
-
-
-def _group(tensors: dict[str, Tensor], prefix: str) -> dict[str, np.ndarray]:
-    return {k.removeprefix(prefix): v.numpy() for k, v in tensors.items() if k.startswith(prefix)}
-
-
-def _fill(module: M, tensors: dict[str, Tensor], prefix: str) -> M:
-    module.load_state_dict({k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)})
-    return module.eval().requires_grad_(False)
-
-
 def _transform(module: M, tensors: dict[str, Tensor], prefix: str, device: torch.device) -> M:
     # torch's stubs don't know that modules take a memory format
-    _fill(module, tensors, prefix).to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    fill(module, tensors, prefix).to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     if device.type == "cpu":
         fuse(module)
     return module

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from .. import zoo
 from ..errors import CheckpointError
-from .codec import ImageCodec, generation_id
+from .codec import ImageCodec
 from .compressai import Analysis, Config, HyperAnalysis, Synthesis
 from .compressai_checkpoint import read_checkpoint
 from .compressai_layers import phases
@@ -52,18 +52,17 @@ def import_checkpoint(path: Path, arch: str, folder: Path, metadata: dict[str, s
         state.check_all_used()
     except (ArithmeticError, TableError) as error:
         raise CheckpointError(f"{path} can't be coded with exactly: {error}.") from error
-    kind = family(CODEC)
     settings = asdict(config)
+    codec = ImageCodec(family(CODEC), settings, tensors, metadata["name"])
     header = {
         "codec": CODEC,
         "version": zoo.WEIGHTS_VERSION,
-        "generation": generation_id(kind, settings, tensors).hex(),
+        "generation": codec.generation.hex(),
         "config": json.dumps(settings),
         "rates": "1",
         "training": f"imported from {path.name}, {arch} of CompressAI",
         **metadata,
     }
-    codec = ImageCodec(kind, settings, tensors, header["name"])
     zoo.write_model(folder, tensors, header, card(header, config))
     return codec
 

@@ -118,9 +118,10 @@ class AudioEncoder:
         if target_kbps is not None and quality is not None:
             raise ValueError("Give a quality or a target, not both.")
         from kodek.codecs.audio import file
+        from kodek.codecs.audio.model import stage_count
 
         codec = load_for("audio", model, device)
-        stages = stages_of(50.0 if quality is None else quality, codec.stages) if target_kbps is None else None
+        stages = stage_count(50.0 if quality is None else quality, codec.stages) if target_kbps is None else None
         self._encoder = file.AudioEncoder(
             codec, channels, rate, stages=stages, target_kbps=target_kbps, tags=tags or {}
         )
@@ -214,9 +215,10 @@ class LiveEncoder:
         device: str = "cpu",
     ) -> None:
         from kodek.codecs.audio import live
+        from kodek.codecs.audio.model import stage_count
 
         codec = load_for("audio", model, device)
-        self._encoder = live.LiveEncoder(codec, channels, rate, stages_of(quality, codec.stages))
+        self._encoder = live.LiveEncoder(codec, channels, rate, stage_count(quality, codec.stages))
         self._input = _Input(channels, rate, codec.rate, prompt=True)
 
     def push(self, samples: Samples) -> bytes:
@@ -327,12 +329,3 @@ class _Waiting:
         taken, rest = joined[:, :count], joined[:, count:]
         self._pieces, self.count = [rest] if rest.shape[1] else [], rest.shape[1]
         return np.ascontiguousarray(taken)
-
-
-def stages_of(quality: float, most: int = 48) -> int:
-    """The stages that a quality from 0 to 100 has, `most` at most. Raises ValueError."""
-    from kodek.codecs.audio.model import stage_count
-
-    if not 0 <= quality <= 100:
-        raise ValueError("quality must lie between 0 and 100")
-    return stage_count(quality, most)

@@ -49,10 +49,9 @@ def cut(
 
             set_up(threads or SOUND_THREADS)
             from kodek.codecs.audio.file import cut_audio
+            from kodek.codecs.audio.model import stage_count
 
-            from ..api_audio import stages_of
-
-            most = stages if quality is None else min(stages_of(quality), header.stages)
+            most = stages if quality is None else stage_count(quality, header.stages)
             with naming(job.source):
                 smaller = cut_audio(data, stages=most, kbps=kbps)
         with output(job.target, force) as file:

@@ -11,12 +11,13 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, BinaryIO, Self, TypeVar
 
+from kodek.codecs.audio.spans import span_words
+
 from . import sounds
 from .errors import Code, Failure
 from .media import bits_of, suffix_of
 from .options import Shared
 from .streams import STANDARD, check_output, find_weights, input_name, naming, open_bytes, output
-from .summary import span_words
 
 if TYPE_CHECKING:
     from kodek.datasets import Audio

@@ -7,12 +7,14 @@ import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, BinaryIO
 
+from kodek.codecs.audio.spans import span_words
+
 from .batch import Job
 from .errors import Code, Failure
 from .options import Shared
 from .progress import steps_bar
 from .streams import input_name, naming, output
-from .summary import DoneSound, span_words
+from .summary import DoneSound
 
 if TYPE_CHECKING:
     from kodek.codecs.container import AudioHeader, Bytes

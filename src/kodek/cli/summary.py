@@ -8,11 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from kodek.codecs.audio.spans import Span
+
 from .errors import Code, Failure
-
-_NAMED = 8  # spans in a sentence
-
-Span = tuple[float, float]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,12 +146,6 @@ def speeds(done: Sequence[Done], seconds: float) -> list[str]:
 def sound_words(channels: int, rate: int, length: int) -> str:
     """``"12.5 s of 2 channels at 44100 Hz"``."""
     return f"{length / rate:.4g} s of {channels} channel{'s' * (channels > 1)} at {rate} Hz"
-
-
-def span_words(spans: Sequence[Span]) -> str:
-    """``"3.00 to 4.00 s, 7.00 to 9.00 s"``."""
-    named = ", ".join(f"{start:.2f} to {end:.2f} s" for start, end in spans[:_NAMED])
-    return f"{named} and {len(spans) - _NAMED} more" if len(spans) > _NAMED else named
 
 
 def _of(kind: type[Done], done: Sequence[Done]) -> list[Done]:

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from kodek.codecs.audio.spans import span_words
+
 from . import options
 from .batch import each
 from .errors import Code, Failure
 from .streams import find_weights, input_name, naming, open_stream
-from .summary import span_words
 
 if TYPE_CHECKING:
     from kodek.codecs.container import Bytes, Limits
