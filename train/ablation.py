@@ -69,6 +69,7 @@ def _recipe(
     """The same for all but the network."""
     try:
         widths = {name: state.task["model"][name] for name in hyperprior.Config.__dataclass_fields__}
+        depths = {name: widths[name] for name in ("analysis_blocks", "synthesis_blocks")}
         lambdas = state.task["lambdas"]
     except KeyError as error:
         raise TrainError(f"{transforms} holds no image codec.") from error
@@ -81,7 +82,7 @@ def _recipe(
         "warmup": min(100, steps // 4),
         "compile": False,  # it takes as long as some hundred steps
         "validations": 0,
-        "task": {"lambdas": lambdas, "model": {**widths, **settings}, "transforms": str(transforms)},
+        "task": {"lambdas": lambdas, "model": {**widths, **settings, **depths}, "transforms": str(transforms)},
     }
     return check(Recipe, content, "The ablation's recipe")
 

@@ -47,7 +47,9 @@ def transfer(
     own = model.state_dict()
     shared = {key: value for key, value in weights.items() if key.startswith(SHARED) and key in own}
     wrong = [key for key, value in shared.items() if value.shape != own[key].shape]
-    missing = [key for key in own if key.startswith(("analysis.", "hyper_analysis.")) and key not in shared]
+    # blocks that only this model has start as the identity
+    needed = [key for key in own if key.startswith(("analysis.", "hyper_analysis.")) and ".blocks." not in key]
+    missing = [key for key in needed if key not in shared]
     if wrong or missing:
         raise TrainError(f"The transforms to start from differ from this model's: {[*wrong, *missing][0]}.")
     (old_low, old_high), (low, high) = ([math.log(x) for x in pair] for pair in lambdas)

@@ -61,6 +61,7 @@ class ImageCodec:
         self.name = name
         self.family = family
         self.config: Any = family.config(**settings)
+        self.halo = family.halo(self.config)
         self.generation = generation_id(family.name, settings, tensors, DECODING)
         self.device = torch.device(device)
         self.prior: Any = fill(family.prior(self.config, Exact()), tensors, "prior.").to(self.device)
@@ -89,7 +90,7 @@ class ImageCodec:
 
     def grid(self, size: tuple[int, int]) -> Grid:
         """The tiles of a picture [H, W], in latents."""
-        return Grid((-(-size[0] // STRIDE), -(-size[1] // STRIDE)), self.tile, self.family.halo)
+        return Grid((-(-size[0] // STRIDE), -(-size[1] // STRIDE)), self.tile, self.halo)
 
     def workers(self, tiles: int) -> Workers:
         """Threads for that many tiles."""
@@ -152,7 +153,7 @@ class ImageCodec:
             y = latents[:, :, rows].float() * 2.0**-self.family.latent_bits
             return self.synthesis(y.contiguous(memory_format=torch.channels_last), t).add_(0.5).clamp_(0, 1)
 
-        return by_bands(run, latents.shape[2], self.family.halo)
+        return by_bands(run, latents.shape[2], self.halo)
 
     def encode(self, x: Tensor, position: int, profile: int) -> tuple[list[bytes], list[int]]:
         """x, float32 [1, 3, H, W] in [0, 1] -> payloads and hashes of its tiles, row by row."""

@@ -29,10 +29,9 @@ from . import compressai_layers as layers
 from .compressai_names import ARCHITECTURES
 from .compressai_prior import LATENT_BITS, Prior
 
-__all__ = ["HALO", "LATENT_BITS", "Analysis", "Config", "HyperAnalysis", "Prior", "Synthesis"]
+__all__ = ["LATENT_BITS", "Analysis", "Config", "HyperAnalysis", "Prior", "Synthesis", "halo"]
 
 WORKERS = 2  # tiles at once
-HALO = 11  # of the deepest: g_s of cheng2020-attn
 
 
 @dataclass(frozen=True)
@@ -70,6 +69,11 @@ class Config:
     @property
     def attention(self) -> bool:
         return self.arch == "cheng2020-attn"
+
+
+def halo(c: Config) -> int:
+    """See `hyperprior.halo`; that of the deepest, g_s of cheng2020-attn."""
+    return 11
 
 
 class Analysis(nn.Module):

@@ -43,7 +43,6 @@ from ..layers import DepthConvBlock
 PATCH = 8
 STRIDE = 16
 WORKERS = 2  # tiles at once, of 0.4 GB each
-HALO = 4  # latents around a place that the transforms' result there depends on
 
 
 @dataclass(frozen=True)
@@ -56,6 +55,13 @@ class Config:
     context: int = 192
     analysis_blocks: int = 4
     synthesis_blocks: int = 5
+
+
+def halo(c: Config) -> int:
+    """How many latents around a place the transforms' result there depends on."""
+    analysis = math.ceil((c.analysis_blocks + 3) / 2)  # half a latent for each block; `down` and `last` reach the rest
+    synthesis = 1 + math.ceil(c.synthesis_blocks / 2)
+    return max(analysis, synthesis)
 
 
 class Analysis(nn.Module):

@@ -34,10 +34,10 @@ from kodek.entropy.exact import ACTIVATION_BITS, LATENT_BITS, Arithmetic
 from torch import Tensor, nn
 
 from . import hyperprior
-from .hyperprior import HALO, Analysis, HyperAnalysis, HyperSynthesis, gaussian, known
+from .hyperprior import Analysis, HyperAnalysis, HyperSynthesis, gaussian, halo, known
 from .tiles import by_bands
 
-__all__ = ["HALO", "PRESETS", "Analysis", "Config", "HyperAnalysis", "Prior", "Synthesis"]
+__all__ = ["PRESETS", "Analysis", "Config", "HyperAnalysis", "Prior", "Synthesis", "halo"]
 
 WORKERS = 1  # tiles at once, of about 0.7 GB each
 HEADS = 2
@@ -73,7 +73,7 @@ class Config(hyperprior.Config):
             raise ValueError(f"the attention's channels must be a multiple of {HEADS}")
 
 
-_SMALL: dict[str, Any] = {"depth": 5}
+_SMALL: dict[str, Any] = {"depth": 5, "analysis_blocks": 7, "synthesis_blocks": 8}
 _PLAIN: dict[str, Any] = {**_SMALL, "inter": False, "intra": False, "gates": False}
 
 # settings of `Config`: members of the family, as far as they fit this structure (the transforms and the state that all

@@ -32,7 +32,7 @@ class Family:
     synthesis: Callable[[Any], nn.Module]
     presets: Mapping[str, Mapping[str, Any]]  # settings of the config by name
     workers: int  # tiles of a large picture in work at once, for their memory
-    halo: int  # rows and columns of latents around a place that either transform's result there depends on
+    halo: Callable[[Any], int]  # rows and columns of latents around a place that either transform's result there needs
     latent_bits: int  # what the prior codes and returns counts 2^-latent_bits steps
 
 
@@ -48,7 +48,7 @@ def family(codec: str) -> Family:
     module = importlib.import_module(f"{__package__}.{FAMILIES[codec]}")
     parts = module.Analysis, module.HyperAnalysis, module.Prior, module.Synthesis
     presets = getattr(module, "PRESETS", {})
-    return Family(codec, module.Config, *parts, presets, module.WORKERS, module.HALO, module.LATENT_BITS)
+    return Family(codec, module.Config, *parts, presets, module.WORKERS, module.halo, module.LATENT_BITS)
 
 
 class ImageModel(nn.Module):

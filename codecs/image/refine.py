@@ -144,7 +144,7 @@ def _descend(
         coder = Annealer(first * (last / first) ** (step / steps), generator)
         coded = prior.code(coder, t, (inside.height, inside.width), y, z)
         latents[:, :, *inside.slices] = coded.detach()
-        gradient = _distortion(lambda part: synthesis(part, t), latents, x, inside, codec.family.halo)
+        gradient = _distortion(lambda part: synthesis(part, t), latents, x, inside, codec.halo)
         optimiser.zero_grad()
         torch.autograd.backward((coder.bits, coded), (None, gradient * trade_off))
         optimiser.step()

@@ -198,7 +198,7 @@ def test_expected_sizes_rise_with_the_counts_of_all_tiles(codec, channels):
     pixels = picture(channels)
     encoder = ImageEncoder(codec, pixels, icc=bytes(1000))
     whole = ImageEncoder(codec, pixels)
-    whole._grid = Grid(encoder._grid.whole[2:], 128, codec.family.halo)
+    whole._grid = Grid(encoder._grid.whole[2:], 128, codec.halo)
     counts, all_at_once = (e.nonzero(100, [0, 100, 255]) for e in (encoder, whole))
     np.testing.assert_allclose(counts, all_at_once, rtol=0.01)  # but for roundings of the transforms
     assert 0 < counts[0] < counts[1] < counts[2]
