@@ -45,15 +45,19 @@ class Area(NamedTuple):
 
 
 class Grid:
-    """A picture [height, width] cut into squares of side `tile`, row by row; `halo`: what a transform sees around."""
+    """A picture [height, width] cut into tiles, row by row; `halo`: what a transform sees around.
+
+    No side of a tile is longer than `tile` (a multiple of 4), there are no more rows and columns than that takes, and
+    all are as long as 4 ceil(side / 4 count), but for the last, which is what is left.
+    """
 
     def __init__(self, size: tuple[int, int], tile: int, halo: int) -> None:
         self.whole = Area(0, 0, *size)
         self.halo = halo
-        self._tile = tile
-        self._columns = -(-size[1] // tile)
-        corners = [(top, left) for top in range(0, size[0], tile) for left in range(0, size[1], tile)]
-        self.areas = [Area(top, left, top + tile, left + tile).meet(self.whole) for top, left in corners]
+        self._sides = height, width = _side(size[0], tile), _side(size[1], tile)
+        self._columns = -(-size[1] // width)
+        corners = [(top, left) for top in range(0, size[0], height) for left in range(0, size[1], width)]
+        self.areas = [Area(top, left, top + height, left + width).meet(self.whole) for top, left in corners]
 
     def around(self, area: Area) -> Area:
         """The area with its halo, clipped at the edges of the picture."""
@@ -62,8 +66,10 @@ class Grid:
 
     def under(self, area: Area) -> list[int]:
         """The numbers of the tiles that an area of the picture touches."""
-        top, left, bottom, right = area.over(self._tile)
-        return [row * self._columns + column for row in range(top, bottom) for column in range(left, right)]
+        height, width = self._sides
+        rows = range(area.top // height, -(-area.bottom // height))
+        columns = range(area.left // width, -(-area.right // width))
+        return [row * self._columns + column for row in rows for column in columns]
 
     def path(self, area: Area) -> list[int]:
         """`under`, along the picture's shorter side first: the fewest tiles lie between neighbours."""
@@ -83,3 +89,8 @@ def region_area(region: Region, size: tuple[int, int]) -> Area:
             f"which has {size[1]} x {size[0]}."
         )
     return area
+
+
+def _side(size: int, tile: int) -> int:
+    count = -(-size // tile)
+    return 4 * -(-size // (4 * count))  # hyper-latents stand for 4 x 4

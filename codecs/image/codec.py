@@ -1,6 +1,6 @@
 """An exported image codec: exact prior and tables, float transforms. Pictures <-> payloads.
 
-A picture is one tile of latents, or several when it is large: each tile of up to 2048 x 2048 pixels is a payload of
+A picture is one tile of latents, or several when it is large: each tile of up to 1024 x 1024 pixels is a payload of
 its own (own z, own context), so memory is bounded and tiles decode alone. The transforms see a tile with a halo as wide
 as their receptive field, so tiles leave no seams.
 """
@@ -31,7 +31,7 @@ from .hyperprior import STRIDE
 from .model import Family, family
 from .tiles import Workers, by_bands, synthesise
 
-TILE = 128  # latents: 2048 pixels
+TILE = 64  # latents: 1024 pixels
 assert TILE**2 <= POSITION_LIMIT  # attention over a whole tile is exact
 SMALL = 32768  # symbols; below, the one-lane profile with 16-bit tables is smaller and as fast
 

@@ -42,7 +42,7 @@ from ..layers import DepthConvBlock
 
 PATCH = 8
 STRIDE = 16
-WORKERS = 2  # tiles at once, of 0.4 GB each
+WORKERS = 8  # tiles at once, of 0.1 GB each
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,7 @@ from .tiles import by_bands
 
 __all__ = ["PRESETS", "Analysis", "Config", "HyperAnalysis", "Prior", "Synthesis", "halo"]
 
-WORKERS = 1  # tiles at once, of about 0.7 GB each
+WORKERS = 4  # tiles at once, of 0.2 GB each
 HEADS = 2
 REACH = 2  # of the local context, in positions
 PIECE = 1024  # positions at once, where each is for itself: small temporaries are what bounds memory

@@ -38,7 +38,7 @@ from .networks import network
 
 QUALITY = 3  # of CompressAI's zoo: the sizes of the random networks
 WIDTH, HEIGHT = 768, 512
-LARGEST = 2048  # sides of one tile: CompressAI has no others
+LARGEST = 1024  # sides of one tile: CompressAI has no others
 AUTOREGRESSIVE = ("mbt2018", "cheng2020-anchor", "cheng2020-attn")
 
 # the bars

@@ -65,7 +65,7 @@ class Pictures:
     sizes = ((80, 96), (47, 33), (1, 1), (136, 200))
     positions = (20, 128, 240)
     profile = 1
-    largest = 2048  # sides of one payload
+    largest = 1024  # sides of one payload
 
     def __init__(self, codec: ImageCodec) -> None:
         self.codec = codec

@@ -40,6 +40,11 @@ def difference(a: np.ndarray, b: np.ndarray) -> int:
     return int(np.abs(a.astype(int) - b).max())
 
 
+@pytest.mark.parametrize(("size", "sides"), [((64, 48), [(64, 48)]), ((68, 9), [(36, 9), (32, 9)])])
+def test_tiles_are_as_few_and_as_equal_as_can_be(size, sides):
+    assert [(area.height, area.width) for area in Grid(size, 64, 2).areas] == sides
+
+
 @pytest.mark.parametrize("size", [(10, 14), (4, 4), (1, 9), (13, 3)])
 def test_tiles_cover_the_latents_once_and_know_where_they_lie(size):
     grid = Grid(size, 4, 2)

@@ -131,8 +131,8 @@ def test_interrupted_encoding_ends_at_once(codec, pixels):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        ImageEncoder(with_tile(codec, 2), pixels, effort=3, progress=progress).encode(128)
-    assert len(calls) == 3 and calls[0] == STEPS[3] * 3 * 4
+        ImageEncoder(with_tile(codec, 4), pixels, effort=3, progress=progress).encode(128)
+    assert len(calls) == 3 and calls[0] == STEPS[3] * 2 * 2
 
 
 @pytest.mark.parametrize("effort", [-1, 4])

@@ -76,5 +76,5 @@ def test_a_process_that_breaks_is_neither(monkeypatch: pytest.MonkeyPatch) -> No
 
 @pytest.mark.parametrize("sizes", [[], [(0, 5)], [(5, 2049)]])
 def test_sizes_out_of_range(sizes: list[tuple[int, int]]) -> None:
-    with pytest.raises(EvalError, match="1 to 2048"):
+    with pytest.raises(EvalError, match="1 to 1024"):
         exactness.run(str(TINY), sizes)
