@@ -1,4 +1,4 @@
-"""Quantisers of sound beside each other: equal short trainings of everything, for `kodek bench quantisers`."""
+"""Quantisers and transforms of sound beside each other: equal short trainings of everything, for `kodek bench quantisers`."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ MEMBERS: dict[str, dict[str, Any]] = {
     "masked": {"quantiser": "masked"},
     "single": {"quantiser": "single", "stages": 1, "codes": 4096},
     "fsq": {"quantiser": "fsq", "codes": 1000},
+    "waveform": {"transform": "waveform", "width": 64},  # rvq; wider ones train no further in the time there is
 }
 MODEL = {"preset": "small", "stages": 12}
 PHASES: list[dict[str, Any]] = [

@@ -8,26 +8,32 @@ from pathlib import Path
 import numpy as np
 import pytest
 from kodek.codecs import zoo
-from kodek.datasets import read_picture
+from kodek.datasets import Audio, read_audio, read_picture, write_wav
+from kodek.eval.measures.audio import stft_distance
 from kodek.eval.measures.distance import psnr
 from PIL import Image
 
 import kodek as package
 from kodek.cli import demo
 
-from .conftest import Kodek, pixels
+from .conftest import Kodek, Toy, pixels
 
 SHIPPED = Path(zoo.__file__).parent / "zoo"
+GOLDEN = Path(__file__).parents[1] / "golden"
 
 
-def test_table_tells_what_the_files_are(tmp_path: Path, kodek: Kodek, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tables_tell_what_the_files_are(tmp_path: Path, kodek: Kodek, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "media").mkdir()
-    photo = tmp_path / "media" / "stripes.png"
+    photo, recording = tmp_path / "media" / "stripes.png", tmp_path / "media" / "chirp.wav"
     Image.fromarray(pixels(64, 96)).save(photo)
+    chirp = 0.5 * np.sin(np.linspace(0, 200, 24000) ** 2 / 20, dtype=np.float32)[None]
+    write_wav(recording, Audio(chirp, 16000), bits=32)
     monkeypatch.setattr(demo, "MEDIA", tmp_path / "media")
+    monkeypatch.setenv("KODEK_MODELS", str(GOLDEN))
     result = kodek("demo", "--out", tmp_path / "out")
     assert (result.code, result.err.strip()) == (0, "")
-    rows = [re.findall(r"[\w.]+", line) for line in result.out.decode().splitlines() if "stripes" in line]
+    lines = result.out.decode().splitlines()
+    rows = [re.findall(r"[\w.]+", line) for line in lines if "stripes" in line]
     assert [int(row[1]) for row in rows] == list(demo.QUALITIES)
     for name, quality, size, bpp, decibel, *anchors in rows:
         coded = tmp_path / "out" / f"{name}-{quality}.kdk"
@@ -35,12 +41,30 @@ def test_table_tells_what_the_files_are(tmp_path: Path, kodek: Kodek, monkeypatc
         assert coded.stat().st_size == int(size) and float(bpp) == pytest.approx(8 * int(size) / (64 * 96), abs=1e-3)
         assert psnr(read_picture(photo).pixels, back) == pytest.approx(float(decibel), abs=0.01)
         assert len(anchors) == 4
+    rows = [re.findall(r"[\w.]+", line) for line in lines if "chirp" in line]
+    assert [float(row[1]) for row in rows] == list(demo.TARGETS)
+    for name, target, size, kilobits, distance, *anchors in rows:
+        coded = tmp_path / "out" / f"{name}-{target}.kdk"
+        back = read_audio(coded.with_suffix(".wav")).samples
+        assert coded.stat().st_size == int(size) and float(kilobits) == pytest.approx(8e-3 * int(size) / 1.5, abs=0.01)
+        assert stft_distance(chirp, back) == pytest.approx(float(distance), rel=0.05)  # of 16 bits
+        assert len(anchors) == 4
+
+
+def test_a_model_of_sound_is_shown_with_sound(
+    tmp_path: Path, kodek: Kodek, toy: Toy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "media").mkdir()
+    write_wav(tmp_path / "media" / "tone.wav", Audio(np.zeros((1, 8000), np.float32), 8000))
+    monkeypatch.setattr(demo, "MEDIA", tmp_path / "media")
+    shown = kodek("demo", "--model", "audio-toy-1").out.decode()
+    assert "1 recordings with" in shown and "photographs" not in shown
 
 
 def test_bundled_media_have_a_source_and_terms() -> None:
     sources = (demo.MEDIA / "SOURCES.md").read_text()
-    photos = [path for path in demo.MEDIA.iterdir() if path.suffix in (".png", ".jpg")]
-    assert len(photos) >= 3 and all(f"`{path.name}`" in sources for path in photos)
+    media = [path for path in demo.MEDIA.iterdir() if path.suffix != ".md"]
+    assert len(media) >= 5 and all(f"`{path.name}`" in sources for path in media)
 
 
 @pytest.mark.skipif(not list(SHIPPED.glob("*/weights.safetensors")), reason="no weights are shipped yet")

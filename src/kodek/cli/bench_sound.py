@@ -99,7 +99,10 @@ def quantisers(
     out: Annotated[Path, typer.Option("--out", metavar="FOLDER", help="Of the models; what is finished is kept.")],
     members: Annotated[
         str | None,
-        typer.Option("--quantisers", help="Comma-separated: rvq, grouped, masked, single, fsq; all if none."),
+        typer.Option(
+            "--quantisers",
+            help="Comma-separated: rvq, grouped, masked, single, fsq, waveform (rvq of the other transform); or all.",
+        ),
     ] = None,
     steps: Annotated[int, typer.Option("--steps", min=1, help="Of training, for each.")] = 1000,
     jobs: Annotated[int | None, typer.Option("--jobs", "-j", min=1, help="Processes; one a core by default.")] = None,

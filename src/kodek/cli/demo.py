@@ -1,11 +1,12 @@
-"""``kodek demo``: the main job, on photographs that come with the package."""
+"""``kodek demo``: the main job, on photographs and recordings that come with the package."""
 
 from __future__ import annotations
 
 import contextlib
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,21 +18,30 @@ from .streams import SUFFIX, output
 
 MEDIA = Path(__file__).parents[1] / "media"
 QUALITIES = (10, 30, 50, 70, 90)
+TARGETS = (1.5, 3.0, 6.0)  # kbit/s
 
 
 def demo(
     out: Annotated[
         Path | None,
-        typer.Option("--out", help="Keep the .kdk files and the decoded pictures in this folder."),
+        typer.Option("--out", help="Keep the .kdk files and what they decode to in this folder."),
     ] = None,
     model: options.Model = None,
     threads: options.Threads = None,
 ) -> None:
-    """Encode and decode bundled photographs at several qualities, beside JPEG and WebP of similar size."""
-    from rich.console import Console
-    from rich.progress import track
-    from rich.table import Table
+    """Encode and decode bundled photographs and recordings, beside conventional codecs at similar sizes."""
+    from kodek.codecs import zoo
 
+    kinds = [zoo.find(model).kind] if model else ["image", "audio"]
+    start = time.monotonic()
+    with _folder(out) as folder:
+        for kind, media in (("image", _pictures), ("audio", _sounds)):
+            if kind in kinds:
+                media(model, threads, folder)
+    print(f"{time.monotonic() - start:.1f} s in all.", f"{out}: the files." if out else "--out FOLDER keeps the files.")
+
+
+def _pictures(model: str | None, threads: int | None, folder: Path) -> None:
     from kodek.datasets import find_images
 
     from .. import api
@@ -40,18 +50,43 @@ def demo(
     codec = api.load_for("image", model, "cpu")
     set_up(threads)
     photos = [path for path in find_images(str(MEDIA)) if isinstance(path, Path)]
-    table = Table(title=f"{len(photos)} photographs with {codec.name}; JPEG and WebP at the nearest size")
-    table.add_column("photograph")
-    for column in ("quality", "bytes", "bpp", "PSNR", "JPEG bytes", "PSNR", "WebP bytes", "PSNR"):
-        table.add_column(column, justify="right")
-    start = time.monotonic()
-    with _folder(out) as folder:
-        jobs = [(photo, quality) for photo in photos for quality in QUALITIES]
-        for photo, quality in track(jobs, "", console=Console(stderr=True), transient=True):
-            table.add_row(*_row(photo, quality, codec, folder), end_section=quality == QUALITIES[-1])
+    _table(
+        f"{len(photos)} photographs with {codec.name}; JPEG and WebP at the nearest size; PSNR in dB",
+        ("photograph", "quality", "bytes", "bpp", "PSNR", "JPEG bytes", "PSNR", "WebP bytes", "PSNR"),
+        [[partial(_row, photo, quality, codec, folder) for quality in QUALITIES] for photo in photos],
+    )
+
+
+def _sounds(model: str | None, threads: int | None, folder: Path) -> None:
+    from kodek.datasets import find_audio
+
+    from .. import api
+    from . import demo_sounds
+    from .torch_setup import SOUND_THREADS, set_up
+
+    codec = api.load_for("audio", model, "cpu")
+    set_up(threads or SOUND_THREADS)
+    recordings = find_audio(str(MEDIA))
+    _table(
+        f"{len(recordings)} recordings with {codec.name}; Opus and MP3 at the nearest size; distances of spectra",
+        ("recording", *demo_sounds.COLUMNS),
+        [[partial(demo_sounds.row, path, target, codec, folder) for target in TARGETS] for path in recordings],
+    )
+
+
+def _table(title: str, columns: Sequence[str], groups: Sequence[Sequence[Callable[[], list[str]]]]) -> None:
+    """A row for each job, a line under each group of them."""
+    from rich.console import Console
+    from rich.progress import track
+    from rich.table import Table
+
+    table = Table(title=title)
+    for number, column in enumerate(columns):
+        table.add_column(column, justify="right" if number else "left")
+    jobs = [(job, job is group[-1]) for group in groups for job in group]
+    for job, last in track(jobs, "", console=Console(stderr=True), transient=True):
+        table.add_row(*job(), end_section=last)
     Console(width=max(Console().width, 90)).print(table)
-    print(f"PSNR is in dB. {len(jobs)} files, {time.monotonic() - start:.1f} s in all.")
-    print(f"{out}: the files." if out else "--out FOLDER keeps the files.")
 
 
 def _row(photo: Path, quality: int, codec: Any, folder: Path) -> list[str]:
