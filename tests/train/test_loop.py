@@ -173,12 +173,15 @@ def test_transforms_of_another_codec_under_a_new_prior(photos: Path, recipe, tmp
     state = tmp_path / "first" / "state.safetensors"
     task = {**yaml.safe_load(recipe().read_text())["task"], "transforms": str(state)}
     task["model"] = {**task["model"], "slices": [4, 12], "attention": 8}
+    task["model"]["analysis_blocks"] = task["model"]["analysis_blocks"] + 1  # more than there are to start from
     frozen = [{"until": 1.0, "crop": 64, "batch": 2, "only": ["prior.slices", "hyper_analysis"]}]
     made = recipe(codec="image-mlic", task=task, phases=frozen, steps=3)
     run("image-mlic", str(photos), tmp_path / "second", made)
     given, learnt = load_state(state).weights, load_checkpoint(tmp_path / "second" / "checkpoint.pt")["model"]
     for name in ("analysis.down.weight", "synthesis.first.mix.weight"):
         torch.testing.assert_close(learnt[name].sum((1, 2, 3)).sort()[0], given[name].sum((1, 2, 3)).sort()[0])
+    last = task["model"]["analysis_blocks"] - 1
+    assert not learnt[f"analysis.blocks.{last}.mix.weight"].any()
     assert not torch.equal(learnt["hyper_analysis.down2.weight"], given["hyper_analysis.down2.weight"])
     phases = [frozen[0] | {"until": 0.5}, {"until": 1.0, "crop": 64, "batch": 2}]
     made = recipe(codec="image-mlic", task=task, phases=phases, steps=4)
