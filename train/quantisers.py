@@ -1,4 +1,4 @@
-"""Quantisers and transforms of sound beside each other: equal short trainings of everything, for `kodek bench quantisers`."""
+"""Quantisers and transforms of sound beside each other: equal short trainings, for `kodek bench quantisers`."""
 
 from __future__ import annotations
 

@@ -22,8 +22,10 @@ from ..errors import DamagedError
 from ..weights import fill, generation_id, group, read_weights
 from . import segments
 from .causal import Memory
+from .choice import choose
 from .model import Config, frames, networks, prior_config
 from .prior import Prior
+from .quantisers import ResidualQuantiser
 from .segments import Segment
 
 CODEC = "audio-rvq"
@@ -71,6 +73,16 @@ class AudioCodec:
     def analyser(self, channels: int, block: int = FILE_BLOCK, stages: int | None = None) -> Analyser:
         """stages: that are wanted, the first of them; all by default."""
         return Analyser(self, channels, block, stages or self.stages)
+
+    def quantise(self, z: Tensor, stages: int) -> Tensor:
+        """z [B, T, latent] -> codes [B, stages, T].
+
+        Those of a file's segments are chosen with regard to their bits. Those of a live stream are the nearest: the
+        choice would take as long again as all else.
+        """
+        if z.shape[1] == FILE_BLOCK and isinstance(self.quantiser, ResidualQuantiser):
+            return choose(self.prior, self.quantiser, z, stages)
+        return self.quantiser.encode(z, stages)
 
     def synthesiser(self, channels: int, block: int = FILE_BLOCK) -> Synthesiser:
         return Synthesiser(self, channels, block)
@@ -122,7 +134,7 @@ class Analyser:
         for start in range(0, ready, size):
             x = torch.from_numpy(waiting[:, start : start + size].copy()).to(codec.device)
             z = codec.analysis(x, self._memory)
-            made.append(codec.quantiser.encode(z, self._stages).to(torch.int16).cpu().numpy())
+            made.append(codec.quantise(z, self._stages).to(torch.int16).cpu().numpy())
         self._frames += ready // codec.hop
         return np.concatenate(made, 2)
 

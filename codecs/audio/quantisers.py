@@ -64,11 +64,11 @@ class Codebook(nn.Module):
         return vectors, 0.5 * vectors.square().sum(1)
 
     @torch.no_grad()
-    def nearest(self, x: Tensor) -> Tensor:
-        """x [.., width] -> codes [..], int64."""
+    def nearest(self, x: Tensor, favour: Tensor | None = None) -> Tensor:
+        """x [.., width] -> codes [..], int64. favour [.., codes]: half the squared distance that each is forgiven."""
         vectors, half_squares = self._rows()
-        score = x.flatten(0, -2) @ vectors.T - half_squares
-        return score.argmax(1).view(x.shape[:-1])
+        score = x @ vectors.T - half_squares
+        return (score if favour is None else score + favour).argmax(-1)
 
     @torch.no_grad()
     def update(self, x: Tensor, codes: Tensor) -> None:
@@ -126,6 +126,7 @@ class ResidualQuantiser(nn.Module):
 
     def __init__(self, c: Config) -> None:
         super().__init__()
+        self.latent = c.latent
         self.parts = list(parts(c))
         self.books: Any = nn.ModuleList(Codebook(c.codes, part.stop - part.start) for part in self.parts)
 
@@ -158,19 +159,27 @@ class ResidualQuantiser(nn.Module):
         )
 
     @torch.no_grad()
-    def encode(self, z: Tensor, stages: int) -> Tensor:
-        """-> codes [B, stages, T]."""
-        codes, residual = [], z
-        for part, book in list(zip(self.parts, self.books, strict=True))[:stages]:
-            codes.append(book.nearest(residual[..., part]))
-            quantised = F.embedding(codes[-1], book.vectors)
-            residual = residual - F.pad(quantised, (part.start, z.shape[2] - part.stop))
-        return torch.stack(codes, 1)
+    def encode(self, z: Tensor, stages: int, first: int = 0) -> Tensor:
+        """z [B, T, latent], or what `first` stages left of it -> codes [B, stages - first, T]."""
+        residual = z.clone()
+        codes = [self.take(number, residual) for number in range(first, stages)]
+        return torch.stack(codes, 1) if codes else z.new_zeros((len(z), 0, z.shape[1]), dtype=torch.int64)
+
+    @torch.no_grad()
+    def take(self, number: int, residual: Tensor, favour: Tensor | None = None) -> Tensor:
+        """The codes [B, T] of a stage, see `Codebook.nearest`; takes their vectors from the residual [B, T, latent]."""
+        part, book = self.parts[number], self.books[number]
+        codes = book.nearest(residual[..., part], favour)
+        residual[..., part] -= F.embedding(codes, book.vectors)
+        return codes
+
+    def energy(self, number: int) -> float:
+        """Mean squared length of a stage's vectors."""
+        return float(self.books[number].vectors.square().sum(1).mean())
 
     def decode(self, codes: Tensor) -> Tensor:
         """codes [B, S, T] of the first S stages -> z_hat [B, T, latent]."""
-        width = self.parts[-1].stop
-        z = torch.zeros((codes.shape[0], codes.shape[2], width), device=codes.device)
+        z = torch.zeros((codes.shape[0], codes.shape[2], self.latent), device=codes.device)
         for number in range(codes.shape[1]):
             z[..., self.parts[number]] += F.embedding(codes[:, number], self.books[number].vectors)
         return z

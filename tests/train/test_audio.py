@@ -173,7 +173,7 @@ def test_quantisers_beside_each_other(sounds: Path, tmp_path: Path) -> None:
     phases = [LATENTS, CODES | {"until": 0.8}, PRIOR]
     model = MODEL | {"stages": 4}
     folders = train_quantisers(members, str(sounds), tmp_path, 4, model=model, phases=phases, held_out=["voice"])
-    assert [folder.name for folder in folders] == ["rvq", "grouped", "masked", "single", "fsq"]
+    assert [folder.name for folder in folders] == ["rvq", "grouped", "masked", "single", "fsq", "waveform"]
     for folder in folders:
         codec = AudioCodec.load(folder / "weights.safetensors")
         assert codec.stages == (1 if folder.name == "single" else 4)
