@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
+import torch
 from safetensors import safe_open
 from torch import Tensor, nn
 
@@ -52,3 +53,13 @@ def half(module: nn.Module, prefix: str) -> dict[str, Tensor]:
     """A transform's state under a prefix: matrices and kernels in half precision (it costs nothing), vectors whole."""
     state = module.state_dict()
     return {f"{prefix}{key}": value.half() if value.ndim > 1 else value.clone() for key, value in state.items()}
+
+
+def narrow(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Tensors with those of int32 as int16 where every value fits: networks are filled alike."""
+    return {
+        key: value.to(torch.int16)
+        if value.dtype == torch.int32 and value.numel() and -(2**15) <= int(value.min()) and int(value.max()) < 2**15
+        else value
+        for key, value in tensors.items()
+    }

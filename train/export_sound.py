@@ -10,7 +10,8 @@ import torch
 from kodek.codecs.audio.codec import CODEC, AudioCodec
 from kodek.codecs.audio.model import AudioModel, Config, prior_config
 from kodek.codecs.audio.prior import Prior
-from kodek.codecs.weights import group, half
+from kodek.codecs.audio.quantisers import ResidualQuantiser
+from kodek.codecs.weights import group, half, narrow
 from kodek.entropy.exact import Exact, dequantise, quantise
 from numpy.typing import NDArray
 from torch import Tensor
@@ -49,7 +50,7 @@ def exact_tensors(model: AudioModel) -> dict[str, Tensor]:
     exact = Prior(prior_config(model.config), Exact())
     quantise(model.prior, exact)
     return {
-        **{f"prior.{key}": value for key, value in exact.state_dict().items()},
+        **{f"prior.{key}": value for key, value in narrow(exact.state_dict()).items()},
         **{f"quantiser.{key}": value.cpu() for key, value in model.quantiser.tensors().items()},
         **{
             key: value.cpu()
@@ -73,8 +74,8 @@ def import_sound(path: Path) -> State:
     exact.load_state_dict(group(tensors, "prior."))
     dequantise(exact, model.prior, 0)
     model.quantiser.load(group(tensors, "quantiser."))
-    for book in getattr(model.quantiser, "books", []):
-        book.updates.fill_(1)  # they need no start
+    if isinstance(model.quantiser, ResidualQuantiser):
+        model.quantiser.started.fill_(1)
     transforms = {key: value.float() for key, value in tensors.items() if key.startswith(("analysis.", "synthesis."))}
     return State(model.state_dict() | transforms, int(about.get("steps", 0)), CODEC, {"model": asdict(model.config)})
 

@@ -31,7 +31,7 @@ from .segments import Segment
 CODEC = "audio-rvq"
 FILE_BLOCK = 50  # frames: one second
 LIVE_BLOCK = 2  # frames: 40 ms
-DECODING = ("prior.", "quantiser.", "synthesis.")
+DECODING = ("prior.", "quantiser.books.", "quantiser.widen.", "synthesis.")
 
 Samples = NDArray[np.float32]
 Codes = NDArray[np.int16]

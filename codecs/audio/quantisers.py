@@ -10,6 +10,11 @@ Each stage quantises what the stages before left of its channels:
 
 The gradient passes straight through the sum of all stages. Codebooks are moving averages of the vectors they stand
 for, and replaced where they stand for few (Mimi, Defossez et al. 2024).
+
+Codes are looked up by their direction (Descript Audio Codec, Kumar et al. 2023), in a metric in which what differs
+between recordings counts less than what changes within one (nuisance attributes, Solomonoff et al. 2005): most in the
+first stage, which so describes sounds rather than voices and rooms, and less in each that follows. Without that a
+recording unlike those of the training takes few of the codes. The decoder knows nothing of either.
 """
 
 from __future__ import annotations
@@ -32,6 +37,12 @@ RARE = 0.4  # of the mean usage: below it, a code is replaced
 CHECK_EVERY = 5  # updates
 LEVELS = (8, 5, 5, 5)  # of fsq: 1000 codes
 MEANS_STEPS = 10
+BLOCK = 16_384  # vectors that are looked up at once
+
+# how much what differs between recordings counts less: see `metric`
+FIRST, FIRST_RANK = 12.0, 8
+SECOND, FADE, LEAST = 20.0, 0.83, 4.0
+OFFSETS = (0.2, 2.5)  # times what is constant in a recording
 
 
 class Codebook(nn.Module):
@@ -39,6 +50,7 @@ class Codebook(nn.Module):
 
     usage: Tensor
     total: Tensor
+    search: Tensor
     updates: Tensor
     replaced: Tensor
 
@@ -46,6 +58,7 @@ class Codebook(nn.Module):
         super().__init__()
         self.register_buffer("usage", torch.ones(codes))
         self.register_buffer("total", torch.randn(codes, width))
+        self.register_buffer("search", torch.eye(width))  # codes are looked up in vectors @ search
         self.register_buffer("updates", torch.zeros((), dtype=torch.long))
         # codes so far, for who counts them
         self.register_buffer("replaced", torch.zeros((), dtype=torch.long), persistent=False)
@@ -57,17 +70,20 @@ class Codebook(nn.Module):
         return self._rows()[0]
 
     def _rows(self) -> tuple[Tensor, Tensor]:
-        """The vectors and half of their squares; those that were loaded don't change any more."""
+        """The vectors, and their keys: what they are looked up by, all of one length, in units of `search`.
+
+        Those that were loaded don't change any more.
+        """
         if self._loaded is not None:
             return self._loaded
         vectors = self.total / self.usage[:, None]
-        return vectors, 0.5 * vectors.square().sum(1)
+        keys = vectors @ self.search
+        return vectors, F.normalize(keys) * keys.norm(dim=1).mean()
 
     @torch.no_grad()
     def nearest(self, x: Tensor, favour: Tensor | None = None) -> Tensor:
         """x [.., width] -> codes [..], int64. favour [.., codes]: half the squared distance that each is forgiven."""
-        vectors, half_squares = self._rows()
-        score = x @ vectors.T - half_squares
+        score = x @ self.search @ self._rows()[1].T
         return (score if favour is None else score + favour).argmax(-1)
 
     @torch.no_grad()
@@ -85,32 +101,35 @@ class Codebook(nn.Module):
     def start(self, x: Tensor) -> Tensor:
         """k-means of vectors [n, width]; returns their codes."""
         codes = len(self.usage)
-        vectors = x[torch.randint(len(x), (codes,), device=x.device)] + 1e-4 * torch.randn_like(self.total)
-        for _ in range(MEANS_STEPS):
-            self.total.copy_(vectors)
-            self.usage.fill_(1)
-            chosen = self.nearest(x)
-            counts = torch.zeros_like(self.usage).index_add_(0, chosen, torch.ones_like(x[:, 0]))
+        self.total.copy_(self._any(x) + 1e-4 * torch.randn_like(self.total))
+        self.usage.fill_(1)
+        for step in range(MEANS_STEPS + 1):
+            chosen = torch.cat([self.nearest(part) for part in x.split(BLOCK)])
+            counts = torch.bincount(chosen, minlength=codes).to(x.dtype)
             sums = torch.zeros_like(self.total).index_add_(0, chosen, x)
-            again = x[torch.randint(len(x), (codes,), device=x.device)]
-            vectors = torch.where((counts > 0)[:, None], sums / counts.clamp(min=1)[:, None], again)
+            rare = counts < (RARE * counts.mean() if step < MEANS_STEPS else 1)
+            self.total.copy_(torch.where(rare[:, None], self._any(x), sums / counts.clamp(min=1)[:, None]))
         share = (counts / counts.mean()).clamp(min=0.1)
         self.usage.copy_(share)
-        self.total.copy_(vectors * share[:, None])
-        return self.nearest(x)
+        self.total.mul_(share[:, None])
+        return torch.cat([self.nearest(part) for part in x.split(BLOCK)])
+
+    def _any(self, x: Tensor) -> Tensor:
+        """For every code one of the vectors [n, width]."""
+        return x[torch.randint(len(x), self.usage.shape, device=x.device)]
 
     def _revive(self, x: Tensor) -> None:
         mean = self.usage.mean()
         rare = self.usage < RARE * mean
         self.replaced += rare.sum()
-        again = x[torch.randint(len(x), self.usage.shape, device=x.device)]
         self.usage.copy_(torch.where(rare, mean, self.usage))
-        self.total.copy_(torch.where(rare[:, None], again * mean, self.total))
+        self.total.copy_(torch.where(rare[:, None], self._any(x) * mean, self.total))
 
     def tensors(self) -> dict[str, Tensor]:
         """The vectors in 8 bits: what that rounds away, the next stage sees."""
         scale = self.vectors.abs().max().clamp(min=1e-9) / 127
-        return {"vectors": (self.vectors / scale).round().to(torch.int8), "scale": scale}
+        vectors = (self.vectors / scale).round().to(torch.int8)
+        return {"vectors": vectors, "scale": scale}
 
     def load(self, tensors: Mapping[str, Tensor]) -> None:
         """The inverse of `tensors`."""
@@ -122,13 +141,19 @@ class Codebook(nn.Module):
 
 
 class ResidualQuantiser(nn.Module):
-    """z [B, T, latent] <-> codes [B, stages, T]."""
+    """z [B, T, latent] <-> codes [B, stages, T].
+
+    started: 0: at no latents yet, 1: at those of an analysis that was still learning, 2: at its last.
+    """
+
+    started: Tensor
 
     def __init__(self, c: Config) -> None:
         super().__init__()
         self.latent = c.latent
         self.parts = list(parts(c))
         self.books: Any = nn.ModuleList(Codebook(c.codes, part.stop - part.start) for part in self.parts)
+        self.register_buffer("started", torch.zeros((), dtype=torch.uint8))
 
     def forward(self, z: Tensor, stages: Tensor) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
         """stages [B]: how many of them each sample may use; 0: not quantised at all.
@@ -186,21 +211,51 @@ class ResidualQuantiser(nn.Module):
 
     @torch.no_grad()
     def start(self, z: Tensor) -> None:
-        """Fit the codebooks to latents [n, latent], stage after stage."""
-        residual = z.clone()
-        for part, book in zip(self.parts, self.books, strict=True):
+        """Fit the codebooks to latents [B, T, latent] of B recordings, stage after stage.
+
+        What is constant in a recording is made smaller or larger at random, for those that no training has.
+        """
+        mean = z.mean(1, keepdim=True)
+        within, between = (z - mean).flatten(0, 1).T.cov(), mean[:, 0].T.cov(correction=0)
+        low, high = OFFSETS
+        residual = (z + (low - 1 + (high - low) * torch.rand_like(mean[..., :1])) * mean).flatten(0, 1)
+        for number, (part, book) in enumerate(zip(self.parts, self.books, strict=True)):
+            weight = max(LEAST, SECOND * FADE ** (number - 1)) if number else FIRST
+            rank = FIRST_RANK if number == 0 else None
+            book.search.copy_(metric(within[part, part], between[part, part], weight, rank))
             chosen = book.start(residual[:, part])
             residual[:, part] -= F.embedding(chosen, book.vectors)
 
     def tensors(self) -> dict[str, Tensor]:
-        """What a weights file holds."""
+        """What a weights file holds; `search` is the encoder's alone."""
         books = {f"books.{number}.": book.tensors() for number, book in enumerate(self.books)}
-        return {f"{prefix}{key}": value for prefix, book in books.items() for key, value in book.items()}
+        search = {f"search.{number}": book.search.half() for number, book in enumerate(self.books)}
+        return search | {f"{prefix}{key}": value for prefix, book in books.items() for key, value in book.items()}
 
     def load(self, tensors: Mapping[str, Tensor]) -> None:
         """The inverse of `tensors`."""
         for number, book in enumerate(self.books):
+            if f"search.{number}" in tensors:
+                book.search.copy_(tensors[f"search.{number}"])
             book.load(group(tensors, f"books.{number}."))
+
+
+def metric(within: Tensor, between: Tensor, weight: float, rank: int | None) -> Tensor:
+    """A matrix [width, width] that vectors are multiplied by before their directions are compared.
+
+    within, between: covariances [width, width] of vectors around their recording's mean, and of these means. In the
+    directions in which these have the ratios r to each other lengths become 1 / sqrt(1 + weight * r) of what they were.
+    rank: keep those directions only in which most changes within recordings then. What changes within recordings keeps
+    its energy.
+    """
+    values, vectors = torch.linalg.eigh(within)
+    whiten = vectors * values.clamp(min=1e-6 * values[-1]).rsqrt() @ vectors.T
+    ratios, axes = torch.linalg.eigh(whiten @ between @ whiten)
+    search = axes * (1 + weight * ratios.clamp(min=0)).rsqrt()
+    if rank is not None:
+        kept = torch.linalg.eigh(search.T @ within @ search)[1][:, -rank:]
+        search = search @ kept @ kept.T
+    return search * (within.trace() / (search.T @ within @ search).trace()).sqrt()
 
 
 def parts(c: Config) -> Iterator[slice]:

@@ -35,7 +35,7 @@ def model(samples: np.ndarray) -> AudioModel:
     torch.manual_seed(0)
     model = AudioModel(CONFIG).eval()
     with torch.no_grad():
-        model.quantiser.start(model.analysis(torch.from_numpy(samples[:, : LENGTH // 480 * 480])).flatten(0, 1))
+        model.quantiser.start(model.analysis(torch.from_numpy(samples[:, : LENGTH // 480 * 480])))
         for parameter in model.prior.parameters():
             if parameter.ndim == 4:
                 torch.nn.init.normal_(parameter, 0, 0.8 / parameter[0].numel() ** 0.5)

@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from kodek.codecs import zoo
 from kodek.codecs.audio import prior_loss, prior_start
 from kodek.codecs.audio.model import AudioModel, Config
+from kodek.codecs.audio.quantisers import ResidualQuantiser
 from kodek.codecs.errors import UnknownModelError, VersionError
 from kodek.datasets import MediaError, read_audio
 from kodek.datasets.sound_store import SoundStore
@@ -154,9 +155,10 @@ class AudioTask:
         learns = phase.trains("quantiser") and not objective.codes_only
         model.quantiser.train(learns)
         self._quantised = learns or not phase.trains("analysis")
-        books = getattr(model.quantiser, "books", [])
-        if learns and books and not books[0].updates:
+        settled = 1 if phase.trains("analysis") else 2
+        if learns and isinstance(model.quantiser, ResidualQuantiser) and model.quantiser.started < settled:
             model.quantiser.start(self._latents(phase.crop))
+            model.quantiser.started.fill_(settled)
         if objective.codes_only and not model.prior.stages[0].table.weight[:, -1].any():
             self._start_prior(phase.crop)
 
@@ -211,7 +213,7 @@ class AudioTask:
     def _start_prior(self, crop: int) -> None:
         """From codes and their vectors: what they add to the latents."""
         prior, quantiser, c = self.model.prior, self.model.quantiser, self.model.config
-        found = quantiser.encode(self._latents(crop)[None], c.stages)
+        found = quantiser.encode(self._latents(crop), c.stages)
         vectors = None
         if books := getattr(quantiser, "books", []):
             at = [(part.start, c.latent - part.stop) for part in quantiser.parts]
@@ -222,10 +224,10 @@ class AudioTask:
 
     @torch.no_grad()
     def _latents(self, crop: int) -> Tensor:
-        """[n, latent] of random crops."""
+        """[B, T, latent] of random crops."""
         where = next(self.model.parameters()).device
         made: list[Tensor] = []
-        while sum(map(len, made)) < STARTING:
+        while sum(part.shape[0] * part.shape[1] for part in made) < STARTING:
             x = torch.from_numpy(self._store.batch(16, crop)).to(where)
-            made.append(latents(self.model, x).flatten(0, 1))
+            made.append(latents(self.model, x))
         return torch.cat(made)
