@@ -57,9 +57,8 @@ def half(module: nn.Module, prefix: str) -> dict[str, Tensor]:
 
 def narrow(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Tensors with those of int32 as int16 where every value fits: networks are filled alike."""
-    return {
-        key: value.to(torch.int16)
-        if value.dtype == torch.int32 and value.numel() and -(2**15) <= int(value.min()) and int(value.max()) < 2**15
-        else value
-        for key, value in tensors.items()
-    }
+
+    def fits(value: Tensor) -> bool:
+        return value.dtype == torch.int32 and value.numel() > 0 and int(value.abs().max()) < 2**15
+
+    return {key: value.to(torch.int16) if fits(value) else value for key, value in tensors.items()}

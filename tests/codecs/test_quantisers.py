@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 import torch.nn.functional as F
-from kodek.codecs.audio.model import Config
+from kodek.codecs.audio.model import AudioModel, Config
 from kodek.codecs.audio.quantisers import Codebook, ResidualQuantiser, metric
 from kodek.codecs.weights import narrow
+from kodek.train.export_sound import exported
 from kodek.train.measure_sound import perplexity
 
 
@@ -95,8 +96,22 @@ def test_tensors_and_back(quantiser):
     assert torch.equal(older.decode(codes), again.decode(codes))
 
 
+def test_files_do_not_depend_on_how_codes_are_looked_up():
+    torch.manual_seed(0)
+    prior = {"width": 8, "depth": 1, "kernel": 3, "rank": 4}
+    small = {"width": 16, "analysis_blocks": 1, "synthesis_blocks": 1, "kernel": 3}
+    model = AudioModel(Config(latent=8, stages=2, codes=32, prior=prior, **small)).eval()
+    before = exported(model, "audio-rvq-0")
+    model.quantiser.books[0].search.copy_(torch.randn(8, 8))
+    after = exported(model, "audio-rvq-0")
+    assert not torch.equal(before.quantiser.books[0].search, after.quantiser.books[0].search)
+    assert before.generation == after.generation
+    model.quantiser.books[0].total.copy_(torch.randn(32, 8))
+    assert before.generation != exported(model, "audio-rvq-0").generation
+
+
 def test_integers_are_stored_in_16_bits_where_all_fit():
-    tensors = {"a": torch.tensor([-(2**15), 2**15 - 1], dtype=torch.int32), "b": torch.tensor([2**15]).int()}
+    tensors = {"a": torch.tensor([1 - 2**15, 2**15 - 1], dtype=torch.int32), "b": torch.tensor([2**15]).int()}
     kept = narrow(tensors | {"c": torch.zeros(2, dtype=torch.int64), "d": torch.zeros(0).int()})
     assert [kept[key].dtype for key in "abcd"] == [torch.int16, torch.int32, torch.int64, torch.int32]
     assert torch.equal(kept["a"].int(), tensors["a"])

@@ -45,7 +45,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     },
 }
 SHORTEST = 4800  # samples of a crop
-STARTING = 24_000  # frames that codebooks and the prior start from
+STARTING = 60_000  # frames that codebooks and the prior start from: 60 a code
 EARLY = 3  # frames that hear the silence before a crop
 SHALLOW = 0.6  # of the batches use a third of the stages at most: looking codes up in all takes longer than the rest
 
