@@ -58,32 +58,37 @@ class Codebook(nn.Module):
         super().__init__()
         self.register_buffer("usage", torch.ones(codes))
         self.register_buffer("total", torch.randn(codes, width))
-        self.register_buffer("search", torch.eye(width))  # codes are looked up in vectors @ search
+        # codes are looked up by the direction of vectors @ search; by distance while it is 0
+        self.register_buffer("search", torch.zeros(width, width))
         self.register_buffer("updates", torch.zeros((), dtype=torch.long))
         # codes so far, for who counts them
         self.register_buffer("replaced", torch.zeros((), dtype=torch.long), persistent=False)
 
-        self._loaded: tuple[Tensor, Tensor] | None = None
+        self._loaded: tuple[Tensor, Tensor, Tensor] | None = None
 
     @property
     def vectors(self) -> Tensor:
         return self._rows()[0]
 
-    def _rows(self) -> tuple[Tensor, Tensor]:
-        """The vectors, and their keys: what they are looked up by, all of one length, in units of `search`.
+    def _rows(self) -> tuple[Tensor, Tensor, Tensor]:
+        """The vectors; their keys, whose product with a vector less the third is highest for the code it gets.
 
         Those that were loaded don't change any more.
         """
         if self._loaded is not None:
             return self._loaded
         vectors = self.total / self.usage[:, None]
+        if not self.search.any():
+            return vectors, vectors, 0.5 * vectors.square().sum(1)
         keys = vectors @ self.search
-        return vectors, F.normalize(keys) * keys.norm(dim=1).mean()
+        keys = F.normalize(keys) * keys.norm(dim=1).mean()  # so that favours are in the units of distances
+        return vectors, keys @ self.search.T, torch.zeros_like(self.usage)
 
     @torch.no_grad()
     def nearest(self, x: Tensor, favour: Tensor | None = None) -> Tensor:
         """x [.., width] -> codes [..], int64. favour [.., codes]: half the squared distance that each is forgiven."""
-        score = x @ self.search @ self._rows()[1].T
+        _, keys, less = self._rows()
+        score = x @ keys.T - less
         return (score if favour is None else score + favour).argmax(-1)
 
     @torch.no_grad()
@@ -229,7 +234,7 @@ class ResidualQuantiser(nn.Module):
     def tensors(self) -> dict[str, Tensor]:
         """What a weights file holds; `search` is the encoder's alone."""
         books = {f"books.{number}.": book.tensors() for number, book in enumerate(self.books)}
-        search = {f"search.{number}": book.search.half() for number, book in enumerate(self.books)}
+        search = {f"search.{number}": book.search.half() for number, book in enumerate(self.books) if book.search.any()}
         return search | {f"{prefix}{key}": value for prefix, book in books.items() for key, value in book.items()}
 
     def load(self, tensors: Mapping[str, Tensor]) -> None:

@@ -48,8 +48,17 @@ def test_a_favour_counts_in_half_squared_distances():
     book = Codebook(2, 2).eval()
     book.total.copy_(torch.tensor([[1.0, 0.0], [0.0, 1.0]]))
     x = torch.tensor([[0.5, 0.2]])  # half squared distances of 0.145 and 0.445
-    for favour, code in ((0.29, 0), (0.31, 1)):
-        assert book.nearest(x, torch.tensor([[0.0, favour]])).item() == code
+    for search in (torch.zeros(2, 2), torch.eye(2)):
+        book.search.copy_(search)
+        for favour, code in ((0.29, 0), (0.31, 1)):
+            assert book.nearest(x, torch.tensor([[0.0, favour]])).item() == code
+
+
+def test_without_a_metric_codes_are_the_nearest():
+    torch.manual_seed(0)
+    book = Codebook(32, 6).eval()
+    x = torch.randn(100, 6)
+    assert torch.equal(book.nearest(x), torch.cdist(x, book.vectors).argmin(1))
 
 
 def test_what_differs_between_recordings_counts_less():
@@ -73,7 +82,7 @@ def test_recordings_unlike_those_of_the_start_use_the_codebooks(quantiser):
     strange = recordings(1, 5.0)
     by_metric = used(quantiser, strange)
     for book in quantiser.books:
-        book.search.copy_(torch.eye(8))
+        book.search.zero_()
     assert by_metric[0] > used(quantiser, strange)[0] + 0.1 and by_metric.min() > 0.5
 
 
@@ -89,6 +98,7 @@ def test_tensors_and_back(quantiser):
     again.load(tensors)
     z = recordings(3, 1.0)
     assert (again.encode(z, 4) == quantiser.encode(z, 4))[:, 0].float().mean() > 0.98  # vectors have 8 bits
+    assert {key.split(".")[0] for key in tensors} == {"books", "search"}
     without = {key: value for key, value in tensors.items() if not key.startswith("search.")}
     older = ResidualQuantiser(Config(latent=8, stages=4, codes=64)).eval()
     older.load(without)  # weights of before there was a metric
