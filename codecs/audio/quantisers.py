@@ -68,16 +68,16 @@ class Codebook(nn.Module):
 
     @property
     def vectors(self) -> Tensor:
-        return self._rows()[0]
+        return self._loaded[0] if self._loaded else self.total / self.usage[:, None]
 
-    def _rows(self) -> tuple[Tensor, Tensor, Tensor]:
+    def _lookup(self) -> tuple[Tensor, Tensor, Tensor]:
         """The vectors; their keys, whose product with a vector less the third is highest for the code it gets.
 
         Those that were loaded don't change any more.
         """
-        if self._loaded is not None:
+        if self._loaded:
             return self._loaded
-        vectors = self.total / self.usage[:, None]
+        vectors = self.vectors
         if not self.search.any():
             return vectors, vectors, 0.5 * vectors.square().sum(1)
         keys = vectors @ self.search
@@ -87,7 +87,7 @@ class Codebook(nn.Module):
     @torch.no_grad()
     def nearest(self, x: Tensor, favour: Tensor | None = None) -> Tensor:
         """x [.., width] -> codes [..], int64. favour [.., codes]: half the squared distance that each is forgiven."""
-        _, keys, less = self._rows()
+        _, keys, less = self._lookup()
         score = x @ keys.T - less
         return (score if favour is None else score + favour).argmax(-1)
 
@@ -109,7 +109,7 @@ class Codebook(nn.Module):
         self.total.copy_(self._any(x) + 1e-4 * torch.randn_like(self.total))
         self.usage.fill_(1)
         for step in range(MEANS_STEPS + 1):
-            chosen = torch.cat([self.nearest(part) for part in x.split(BLOCK)])
+            chosen = self._nearest_of_many(x)
             counts = torch.bincount(chosen, minlength=codes).to(x.dtype)
             sums = torch.zeros_like(self.total).index_add_(0, chosen, x)
             rare = counts < (RARE * counts.mean() if step < MEANS_STEPS else 1)
@@ -117,6 +117,9 @@ class Codebook(nn.Module):
         share = (counts / counts.mean()).clamp(min=0.1)
         self.usage.copy_(share)
         self.total.mul_(share[:, None])
+        return self._nearest_of_many(x)
+
+    def _nearest_of_many(self, x: Tensor) -> Tensor:
         return torch.cat([self.nearest(part) for part in x.split(BLOCK)])
 
     def _any(self, x: Tensor) -> Tensor:
@@ -133,8 +136,7 @@ class Codebook(nn.Module):
     def tensors(self) -> dict[str, Tensor]:
         """The vectors in 8 bits: what that rounds away, the next stage sees."""
         scale = self.vectors.abs().max().clamp(min=1e-9) / 127
-        vectors = (self.vectors / scale).round().to(torch.int8)
-        return {"vectors": vectors, "scale": scale}
+        return {"vectors": (self.vectors / scale).round().to(torch.int8), "scale": scale}
 
     def load(self, tensors: Mapping[str, Tensor]) -> None:
         """The inverse of `tensors`."""
@@ -142,7 +144,7 @@ class Codebook(nn.Module):
         self.usage.fill_(1)
         self._loaded = None
         if not self.training:
-            self._loaded = self._rows()
+            self._loaded = self._lookup()
 
 
 class ResidualQuantiser(nn.Module):
