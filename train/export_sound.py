@@ -33,7 +33,7 @@ def export_sound(
     float32 [n] of no training source, which the card's table is measured on.
     """
     codec = exported(model, facts["name"])
-    stages = [count for count in CARD_STAGES if count <= codec.stages]
+    stages = [codec.steady + count for count in CARD_STAGES if codec.steady + count <= codec.stages]
     table = _table(codec, recordings, stages) if recordings else []
     save_model(folder, CODEC, codec.generation, asdict(model.config), exact_tensors(model), facts, table)
     return codec

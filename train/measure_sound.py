@@ -35,7 +35,8 @@ class Point(NamedTuple):
 @dataclass(frozen=True)
 class SoundQuality:
     """points: by the number of stages. Of each stage: perplexity and share of codes that occur, both 0 to 1, of all
-    codes; residual: energy that is left after it relative to that of the latents, dB.
+    codes, but for steady ones, which have too few; residual: energy that is left after it relative to that of the
+    latents, dB.
 
     score: mean of the mel distances at 1.5, 3, 6 and 12 kbit/s.
     """
@@ -64,7 +65,9 @@ class SoundQuality:
         scalars = {f"mel/{point.stages} stages": point.mel for point in self.points}
         scalars |= {f"kbps/{point.stages} stages": point.kbps for point in self.points}
         for name in ("perplexity", "used", "residual"):
-            scalars |= {f"{name}/stage {i:02}": value for i, value in enumerate(getattr(self, name), 1)}
+            values = getattr(self, name)
+            first = 1 + max(0, len(self.residual) - len(values))
+            scalars |= {f"{name}/stage {i:02}": value for i, value in enumerate(values, first)}
         return scalars
 
 
@@ -88,7 +91,7 @@ def measure(codec: AudioCodec, recordings: Sequence[NDArray], stages: Sequence[i
         kbps = bits / sum(map(len, recordings)) * codec.rate / 1000
         mel = np.mean([mel_distance(y, x, codec.rate) for x, y in zip(recordings, heard, strict=True)])
         points.append(Point(count, kbps, float(mel), _stoi(recordings, heard, codec.rate)))
-    found = torch.from_numpy(np.concatenate(codes, 2)[0].astype(np.int64))
+    found = torch.from_numpy(np.concatenate(codes, 2)[0, codec.steady :].astype(np.int64))
     counts = torch.stack([torch.bincount(stage, minlength=codec.config.codes) for stage in found])
     residual = _residual(codec, recordings, codes)
     return SoundQuality(points, perplexity(counts).tolist(), (counts > 0).double().mean(1).tolist(), residual)

@@ -14,13 +14,14 @@ from .recipe import Recipe, check
 # settings of the codec's config; see codecs/audio/quantisers.py
 MEMBERS: dict[str, dict[str, Any]] = {
     "rvq": {},
+    "steady": {"stages": 16, "steady": 4},  # rvq
     "grouped": {"quantiser": "grouped"},
     "masked": {"quantiser": "masked"},
     "single": {"quantiser": "single", "stages": 1, "codes": 4096},
     "fsq": {"quantiser": "fsq", "codes": 1000},
     "waveform": {"transform": "waveform", "width": 64},  # rvq; wider ones train no further in the time there is
 }
-MODEL = {"preset": "small", "stages": 12}
+MODEL = {"preset": "small", "stages": 12, "steady": 0, "prior": {}}
 PHASES: list[dict[str, Any]] = [
     {"until": 0.05, "crop": 24000, "batch": 8, "only": ["analysis", "synthesis"]},
     {"until": 0.8, "crop": 24000, "batch": 8, "only": ["analysis", "quantiser", "synthesis"]},

@@ -146,11 +146,11 @@ def network_config(
     preset = settings.pop("preset", None)
     if preset is not None and preset not in presets:
         raise TrainError(f"{codec} has no preset {preset!r}; there are: {', '.join(presets) or 'none'}.")
-    known = [field.name for field in dataclasses.fields(config)]  # type: ignore[arg-type]
+    known = {field.name: field.default for field in dataclasses.fields(config)}  # type: ignore[arg-type]
     for name, value in settings.items():
         if name not in known:
             raise TrainError(f"The recipe's model has no setting {name}; there are: {', '.join(known)}.")
-        if isinstance(value, int) and not isinstance(value, bool) and value < 1:
+        if isinstance(value, int) and not isinstance(value, bool) and value < 1 and value != known[name]:
             raise TrainError(f"The recipe's model setting {name} must be above 0.")
     try:
         return TypeAdapter(config).validate_python({**presets.get(preset or "", {}), **settings})

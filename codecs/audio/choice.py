@@ -5,8 +5,9 @@ In a walk of the prior that has no codes, each stage takes the code that is leas
     squared distance from what the stages below left + price * bits
 
 with the price in proportion to what stage `STAGES` takes from the latents: somewhat more than a bit buys there. Stages
-above take the nearest code: such a price would not pay. So a code depends on the stages below alone, and a file that is
-cut is the one that fewer stages would have made. (Entropy-constrained quantisation: Chou, Lookabaugh & Gray 1989.)
+above, and steady ones, which this count is without, take the nearest code: there such a price would not pay. So a code
+depends on the stages below alone, and a file that is cut is the one that fewer stages would have made.
+(Entropy-constrained quantisation: Chou, Lookabaugh & Gray 1989.)
 """
 
 from __future__ import annotations
@@ -27,25 +28,26 @@ def choose(prior: Prior, quantiser: ResidualQuantiser, z: Tensor, stages: int) -
 
     prior: of exact arithmetic, which tells what the decoder's will.
     """
-    priced = min(stages, STAGES)
-    choice = Choice(quantiser, z)
-    codes = prior.code(choice, None, (z.shape[0], priced, z.shape[1]))
+    priced = min(stages, quantiser.steady + STAGES)
+    shape = z.shape[0], priced, z.shape[1]
+    choice = Choice(prior, quantiser, z)
+    codes = prior.code(choice, None, shape)
     return torch.cat((codes, quantiser.encode(choice.residual, stages, priced)), 1)
 
 
 class Choice:
     """A `CategoryCoder` that chooses. residual: what the codes so far have left of z [B, T, latent]."""
 
-    def __init__(self, quantiser: ResidualQuantiser, z: Tensor) -> None:
+    def __init__(self, prior: Prior, quantiser: ResidualQuantiser, z: Tensor) -> None:
         self._quantiser = quantiser
         self.residual = z.clone()
-        self._passes = min(PASSES, z.shape[1])
-        self._calls = 0
-        last = min(STAGES, len(quantiser.parts)) - 1
+        self._groups = iter(prior.groups(len(quantiser.parts), z.shape[1]))
+        last = min(quantiser.steady + STAGES, len(quantiser.parts)) - 1
         self._half_price = 0.5 * PRICE * quantiser.energy(last) * 2.0**-LOGIT_BITS
 
     def code_categories(self, values: Tensor | None, logits: Tensor) -> Tensor:
-        stage, first = divmod(self._calls, self._passes)
-        self._calls += 1
-        at = slice(first, None, self._passes)
+        stage, first = next(self._groups)
+        if stage < self._quantiser.steady:
+            return self._quantiser.take(stage, self.residual)
+        at = slice(first, None, PASSES)
         return self._quantiser.take(stage, self.residual[:, at], logits.float() * self._half_price)

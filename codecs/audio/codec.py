@@ -23,13 +23,13 @@ from ..weights import fill, generation_id, group, read_weights
 from . import segments
 from .causal import Memory
 from .choice import choose
-from .model import Config, frames, networks, prior_config
+from .model import Config, frames, networks, prior_config, stage_count
 from .prior import Prior
-from .quantisers import ResidualQuantiser
+from .quantisers import SEGMENT, ResidualQuantiser
 from .segments import Segment
 
 CODEC = "audio-rvq"
-FILE_BLOCK = 50  # frames: one second
+FILE_BLOCK = SEGMENT  # frames: one second
 LIVE_BLOCK = 2  # frames: 40 ms
 DECODING = ("prior.", "quantiser.books.", "quantiser.widen.", "synthesis.")
 
@@ -49,7 +49,7 @@ class AudioCodec:
         self.config = c = Config(**settings)
         self.generation = generation_id(CODEC, settings, tensors, DECODING)
         self.device = torch.device(device)
-        self.rate, self.hop, self.stages = c.rate, c.hop, c.stages
+        self.rate, self.hop, self.stages, self.steady = c.rate, c.hop, c.stages, c.steady
         analysis, quantiser, synthesis = networks(c)
         self.analysis = fill(analysis, tensors, "analysis.").to(self.device)
         self.synthesis = fill(synthesis, tensors, "synthesis.").to(self.device)
@@ -66,6 +66,10 @@ class AudioCodec:
             raise DamagedError(f"The weights {path} are damaged: they are not generation {metadata['generation']}.")
         return codec
 
+    def stages_of(self, quality: float) -> int:
+        """See `model.stage_count`."""
+        return stage_count(quality, self.stages, self.steady)
+
     def frames(self, samples: int) -> int:
         """Frames of so many samples."""
         return frames(samples, self.hop)
@@ -74,15 +78,17 @@ class AudioCodec:
         """stages: that are wanted, the first of them; all by default."""
         return Analyser(self, channels, block, stages or self.stages)
 
-    def quantise(self, z: Tensor, stages: int) -> Tensor:
-        """z [B, T, latent] -> codes [B, stages, T].
+    def quantise(self, z: Tensor, stages: int, steady: Tensor | None = None) -> Tensor:
+        """z [B, T, latent] -> codes [B, stages, T]. steady: see `ResidualQuantiser.encode`.
 
         Those of a file's segments are chosen with regard to their bits. Those of a live stream are the nearest: the
         choice would take as long again as all else.
         """
-        if z.shape[1] == FILE_BLOCK and isinstance(self.quantiser, ResidualQuantiser):
+        if not isinstance(self.quantiser, ResidualQuantiser):
+            return self.quantiser.encode(z, stages)
+        if z.shape[1] == FILE_BLOCK:
             return choose(self.prior, self.quantiser, z, stages)
-        return self.quantiser.encode(z, stages)
+        return self.quantiser.encode(z, stages, steady=steady)
 
     def synthesiser(self, channels: int, block: int = FILE_BLOCK) -> Synthesiser:
         return Synthesiser(self, channels, block)
@@ -103,13 +109,18 @@ class AudioCodec:
 
 
 class Analyser:
-    """Samples in any pieces -> codes, a block at a time."""
+    """Samples in any pieces -> codes, a block at a time.
+
+    Blocks that are shorter than a segment can't know its mean: its steady codes are those of the second before.
+    """
 
     def __init__(self, codec: AudioCodec, channels: int, block: int, stages: int) -> None:
         self._codec, self._block, self._stages = codec, block, stages
         self._memory = Memory()
         self._waiting = np.zeros((channels, 0), np.float32)
         self._samples = self._frames = 0
+        self._recent = torch.zeros((channels, 0, codec.config.latent), device=codec.device)
+        self._steady: Tensor | None = None
 
     def push(self, samples: Samples) -> Codes:
         """float32 [channels, n] -> the codes of finished blocks, [channels, stages, k * block]."""
@@ -134,9 +145,18 @@ class Analyser:
         for start in range(0, ready, size):
             x = torch.from_numpy(waiting[:, start : start + size].copy()).to(codec.device)
             z = codec.analysis(x, self._memory)
-            made.append(codec.quantise(z, self._stages).to(torch.int16).cpu().numpy())
-        self._frames += ready // codec.hop
+            if codec.steady and self._block < FILE_BLOCK:
+                self._settle(z)
+            made.append(codec.quantise(z, self._stages, self._steady).to(torch.int16).cpu().numpy())
+            self._frames += self._block
         return np.concatenate(made, 2)
+
+    def _settle(self, z: Tensor) -> None:
+        """At the start of a segment: its steady codes, from what was before; z: of its first block."""
+        if self._frames % FILE_BLOCK == 0:
+            known = self._recent if self._recent.shape[1] else z
+            self._steady = self._codec.quantiser.encode(known, self._codec.steady)[:, :, 0]
+        self._recent = torch.cat((self._recent, z), 1)[:, -FILE_BLOCK:]
 
 
 class Synthesiser:

@@ -39,9 +39,9 @@ MAX_SECONDS = int(Limits.max_seconds)  # the directory's limit of 65 536 chunks,
 class AudioEncoder:
     """A sound to be encoded, pushed piece by piece.
 
-    channels: 1 to 8; rate: of the original, Hz. One of stages, 1 to codec.stages, and target_kbps: kbit/s of the whole
-    file at most, of which it fills 98 % or more where the steps of quality are that small. tags: names and values, to
-    be kept. Raises ValueError for anything else.
+    channels: 1 to 8; rate: of the original, Hz. One of stages, codec.steady + 1 to codec.stages, and target_kbps:
+    kbit/s of the whole file at most, of which it fills 98 % or more where the steps of quality are that small. tags:
+    names and values, to be kept. Raises ValueError for anything else.
 
     With `stages`, seconds are coded as they come; with a target, the codes of all stages are kept, 5 kB for each second
     of a channel.
@@ -59,8 +59,8 @@ class AudioEncoder:
     ) -> None:
         if (stages is None) == (target_kbps is None):
             raise ValueError("give one of stages and target_kbps")
-        if stages is not None and not 1 <= stages <= codec.stages:
-            raise ValueError(f"stages must lie between 1 and {codec.stages}")
+        if stages is not None and not codec.steady < stages <= codec.stages:
+            raise ValueError(f"stages must lie between {codec.steady + 1} and {codec.stages}")
         if target_kbps is not None and not (target_kbps > 0 and math.isfinite(target_kbps)):
             raise ValueError("target_kbps must be a positive number")
         self._codec = codec
@@ -99,7 +99,7 @@ class AudioEncoder:
             return assemble(header, self._extras, self._payloads, self._running)
         limit = int(self._target * 125 * header.seconds)
         build = _Builder(self._codec, header, self._extras, self._codes)
-        return largest_within(build, self._bits, limit, header.seconds)
+        return largest_within(build, self._bits, limit, header.seconds, self._codec.steady + 1)
 
     def _take(self, codes: Codes) -> None:
         for start in range(0, codes.shape[2], FILE_BLOCK):
@@ -204,13 +204,15 @@ def cut_audio(
         has, wanted = in_words(len(data), header.seconds), in_words(limit, header.seconds)
         raise TargetError(f"The file has {has}, so it can't be cut to {wanted}.")
     codec = load_codec(str(weights_of(header).path), "cpu")
+    if stages is not None and stages <= codec.steady:
+        raise TargetError(f"A file of {codec.name} can't be cut to fewer than {codec.steady + 1} stages.")
     seconds = Seconds(codec, data, header, contents.entries)
     codes = [second for second in seconds if second is not None]
     seconds.finish()
     build = _Builder(codec, header, extras, codes)
     if stages is not None:
         return build([min(stages, second.shape[1]) for second in codes])
-    return largest_within(build, codec.stage_bits(codes), limit, header.seconds)
+    return largest_within(build, codec.stage_bits(codes), limit, header.seconds, codec.steady + 1)
 
 
 def verify_audio(data: Bytes, *, limits: Limits | None = None) -> list[Span]:

@@ -43,11 +43,13 @@ LONGEST, LONGEST_CODE = 16, 2  # bytes of a payload, and more of them for each c
 
 
 class LiveEncoder:
-    """channels: 1 to 8; rate: of the original, Hz; stages: 1 to codec.stages. Raises ValueError for anything else."""
+    """channels: 1 to 8; rate: of the original, Hz; stages: codec.steady + 1 to codec.stages. Raises ValueError for
+    anything else.
+    """
 
     def __init__(self, codec: AudioCodec, channels: int, rate: int, stages: int) -> None:
-        if not 1 <= stages <= codec.stages:
-            raise ValueError(f"stages must lie between 1 and {codec.stages}")
+        if not codec.steady < stages <= codec.stages:
+            raise ValueError(f"stages must lie between {codec.steady + 1} and {codec.stages}")
         self._codec = codec
         self._header = LiveHeader(codec.generation, channels, rate, stages, PROFILE)
         self._start = write_start(self._header)

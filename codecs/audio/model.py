@@ -30,7 +30,8 @@ class Config:
     """rate: samples a second. hop: samples a frame. kernel: frames of a block's convolution.
 
     transform: the network between samples and latents. quantiser: see quantisers.py. stages: of the quantiser, with
-    `codes` codes each. prior: settings of `PriorConfig`, but for these two.
+    `codes` codes each, of which the first `steady` have one for a whole segment. prior: settings of `PriorConfig`, but
+    for these three.
     """
 
     transform: Literal["spectral", "waveform"] = "spectral"
@@ -44,8 +45,13 @@ class Config:
     kernel: int = 5
     expansion: int = 2
     stages: int = 48
+    steady: int = 0
     codes: int = 1024
     prior: Mapping[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.steady >= self.stages or (self.steady and self.quantiser == "fsq"):
+            raise ValueError("a part of the stages can be steady, and none of fsq")
 
 
 class AudioModel(nn.Module):
@@ -76,7 +82,7 @@ def networks(c: Config) -> tuple[Any, Any, Any]:
 
 
 def prior_config(c: Config) -> PriorConfig:
-    return PriorConfig(stages=c.stages, codes=c.codes, **c.prior)
+    return PriorConfig(stages=c.stages, steady=c.steady, codes=c.codes, **c.prior)
 
 
 def frames(samples: int, hop: int) -> int:
@@ -84,11 +90,14 @@ def frames(samples: int, hop: int) -> int:
     return -(-samples // hop) + 1
 
 
-def stage_count(quality: float, stages: int = 48) -> int:
-    """Stages of a quality from 0 to 100, rising by equal factors: 1 at 0, 12 at 50, 48 at 100. Raises ValueError."""
+def stage_count(quality: float, stages: int = 48, steady: int = 0) -> int:
+    """Stages of a quality from 0 to 100; those that aren't steady rise by equal factors: 1 at 0, 12 at 50, 48 at 100.
+
+    stages: there are in all. Raises ValueError for another quality.
+    """
     if not 0 <= quality <= 100:
         raise ValueError("quality must lie between 0 and 100")
     low, middle, high = math.log(1), math.log(12), math.log(48)
     share = quality / 50
     value = low + (middle - low) * share if share < 1 else middle + (high - middle) * (share - 1)
-    return max(1, min(stages, round(math.exp(value))))
+    return min(stages, steady + max(1, round(math.exp(value))))

@@ -16,6 +16,9 @@ Gaussian around a mean for each code; `prior_start.py` begins there.) The contex
 In a live stream the frames before the segment are known; each stage sees the stages below it there, and its own codes.
 Beyond them is zero, as it is outside of a segment of a file.
 
+The first stages may be steady (quantisers.py): such a stage has one code for the segment, which is coded as if that
+were one frame long, and then known in all of its frames. Behind a past it is the past's, and not coded.
+
 Exactly, in the arithmetic and notation of docs/format.md (A = 2^24, conv, leaky; activations are integers in 2^-12),
 with s a stage, p a pass (0: even, 1: odd) and t a frame, the past's before 0; all vectors outside of these are 0:
 
@@ -52,11 +55,12 @@ Shape = tuple[int, int, int]  # segments, stages, frames
 
 @dataclass(frozen=True)
 class PriorConfig:
-    """stages, codes: of the quantiser. rank: length of a code's vector; depth: blocks that refine their sums; kernel:
-    frames that a convolution over time sees; width: channels of a context.
+    """stages, steady, codes: of the quantiser. rank: length of a code's vector; depth: blocks that refine their sums;
+    kernel: frames that a convolution over time sees; width: channels of a context.
     """
 
     stages: int = 48
+    steady: int = 0
     codes: int = 1024
     rank: int = 40
     depth: int = 1
@@ -95,6 +99,7 @@ class Prior(nn.Module):
 
         codes: int64 [B, S, T], each 0 to 1023; None to decode. past: int64 [B, S_past, P], the frames before, of which
         the last `config.past` count. only: the stages to code, the others are given (in training).
+        A steady stage has one code, in all frames: the past's, or else the first of the segment.
         Returns the codes, int64 [B, S, T].
         """
         batch, stages, frames = shape
@@ -108,26 +113,58 @@ class Prior(nn.Module):
         nothing = vectors.new_zeros((1, self.config.rank, batch, before + frames))  # segments are rows of a picture
         below, coded = nothing, []
         for number, stage in enumerate(self.stages[:stages]):
-            known = nothing
-            if before and number < past.shape[1]:
-                known = place(stage.embed(past[:, number]), nothing, slice(before))
-            if only is None or number in only:
-                around = self.blocks(below)
-                symbols = past.new_zeros((batch, frames))
-                for first in range(min(PASSES, frames)):
-                    at = slice(before + first, None, PASSES)
-                    values = None if codes is None else codes[:, number, first::PASSES]
-                    logits = stage.logits(self.contexts[first](around, known, at), first)
-                    part = coder.code_categories(values, logits)
-                    known = known + place(stage.embed(part), nothing, at)
-                    symbols[:, first::PASSES] = part
+            values = None if codes is None else codes[:, number]
+            given = only is not None and number not in only
+            if number < self.config.steady:
+                if before:
+                    values, given = past[:, number, -1:], True
+                elif values is not None:
+                    values = values[:, :1]
+                symbols, known = self._stage(stage, coder, values, given, below[..., :1], nothing[..., :1])
+                symbols, known = symbols.expand(-1, frames), known.expand_as(nothing)
             else:
-                assert codes is not None
-                symbols = codes[:, number]
-                known = known + place(stage.embed(symbols), nothing, slice(before, None))
+                known = nothing
+                if before and number < past.shape[1]:
+                    known = place(stage.embed(past[:, number]), nothing, slice(before))
+                symbols, known = self._stage(stage, coder, values, given, below, known, before)
             below = self.arithmetic.add(below, known)
             coded.append(symbols)
         return torch.stack(coded, 1)
+
+    def _stage(
+        self,
+        stage: Any,
+        coder: CategoryCoder,
+        symbols: Tensor | None,
+        given: bool,
+        below: Tensor,
+        known: Tensor,
+        before: int = 0,
+    ) -> tuple[Tensor, Tensor]:
+        """The symbols of a stage, int64 [B, n], coded unless they are given, and the vectors of all its frames.
+
+        below: the vectors of the stages below, [1, rank, B, before + n]. known: the stage's own in the frames before.
+        """
+        nothing = torch.zeros_like(known)
+        if given:
+            assert symbols is not None
+            return symbols, known + place(stage.embed(symbols), nothing, slice(before, None))
+        around, frames = self.blocks(below), below.shape[3] - before
+        coded = torch.zeros((below.shape[2], frames), dtype=torch.int64, device=below.device)
+        for first in range(min(PASSES, frames)):
+            at = slice(before + first, None, PASSES)
+            values = None if symbols is None else symbols[:, first::PASSES]
+            logits = stage.logits(self.contexts[first](around, known, at), first)
+            part = coder.code_categories(values, logits)
+            known = known + place(stage.embed(part), nothing, at)
+            coded[:, first::PASSES] = part
+        return coded, known
+
+    def groups(self, stages: int, frames: int, continued: bool = False) -> list[tuple[int, int]]:
+        """Stage and pass of each group of symbols that `code` hands to a coder; continued: behind a past."""
+        steady = self.config.steady
+        held = [] if continued else [(stage, 0) for stage in range(min(stages, steady))]
+        return held + [(stage, first) for stage in range(steady, stages) for first in range(min(PASSES, frames))]
 
 
 class Block(nn.Module):

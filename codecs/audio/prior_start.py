@@ -42,6 +42,8 @@ def initialise(prior: Prior, codes: Tensor, codebooks: Tensor | None = None) -> 
         below.append(below[-1] + part)
     regress(prior, known, below)
     for number, stage in enumerate(prior.stages):
+        if number < prior.config.steady:
+            continue  # likely by their frequencies
         around = prior.blocks(below[number])
         for first, context in enumerate(prior.contexts):
             x = context(around, at_even(known[number]) * first, slice(first, None, PASSES))
@@ -84,7 +86,7 @@ def regress(prior: Prior, known: list[Tensor], below: list[Tensor]) -> None:
     n = min(rank, prior.config.width // 2)
     for first, context in enumerate(prior.contexts):
         xx, xy = torch.zeros(2 * rank * taps, 2 * rank * taps), torch.zeros(2 * rank * taps, n)
-        for own, under in zip(known, below, strict=True):
+        for own, under in list(zip(known, below, strict=True))[prior.config.steady :]:
             x = torch.cat((windows(under, taps), windows(at_even(own) * first, taps)))[:, :, first::PASSES].flatten(1)
             y = own[0, :n, :, first::PASSES].flatten(1)
             weight = 1 / y.var()

@@ -8,13 +8,17 @@ Each stage quantises what the stages before left of its channels:
     single   all, in one stage                              (WavTokenizer, Ji et al. 2024)
     fsq      channels of its own, each rounded to few levels, no codebook  (Mentzer et al. 2023)
 
+The first stages may be steady: one code for a whole segment, of what the stages before left of its mean. So what a
+voice and a room have in common in a second is told once and not in each frame (time-invariant codes, TiCodec, Ren et
+al. 2024), and the stages that follow see less of what differs between recordings.
+
 The gradient passes straight through the sum of all stages. Codebooks are moving averages of the vectors they stand
 for, and replaced where they stand for few (Mimi, Defossez et al. 2024).
 
-Codes are looked up by their direction (Descript Audio Codec, Kumar et al. 2023), in a metric in which what differs
-between recordings counts less than what changes within one (nuisance attributes, Solomonoff et al. 2005): most in the
-first stage, which so describes sounds rather than voices and rooms, and less in each that follows. Without that a
-recording unlike those of the training takes few of the codes. The decoder knows nothing of either.
+Other codes are looked up by their direction (Descript Audio Codec, Kumar et al. 2023), in a metric in which what
+differs between segments counts less than what changes within one (nuisance attributes, Solomonoff et al. 2005), most so
+in the first stage. Without all that a recording unlike those of the training takes few of the codes. The decoder knows
+nothing of directions and metrics.
 """
 
 from __future__ import annotations
@@ -32,6 +36,7 @@ from ..weights import group, half
 if TYPE_CHECKING:
     from .model import Config
 
+SEGMENT = 50  # frames: one second
 DECAY = 0.99
 RARE = 0.4  # of the mean usage: below it, a code is replaced
 CHECK_EVERY = 5  # updates
@@ -39,10 +44,9 @@ LEVELS = (8, 5, 5, 5)  # of fsq: 1000 codes
 MEANS_STEPS = 10
 BLOCK = 16_384  # vectors that are looked up at once
 
-# how much what differs between recordings counts less: see `metric`
-FIRST, FIRST_RANK = 12.0, 8
-SECOND, FADE, LEAST = 20.0, 0.83, 4.0
+WEIGHTS = (20.0, 2.0, 1.0)  # see `metric`; of the first stages that aren't steady, the last also of all others
 OFFSETS = (0.2, 2.5)  # times what is constant in a recording
+STEP = 5  # frames between segments that steady codes are fitted to
 
 
 class Codebook(nn.Module):
@@ -157,7 +161,7 @@ class ResidualQuantiser(nn.Module):
 
     def __init__(self, c: Config) -> None:
         super().__init__()
-        self.latent = c.latent
+        self.latent, self.steady = c.latent, c.steady
         self.parts = list(parts(c))
         self.books: Any = nn.ModuleList(Codebook(c.codes, part.stop - part.start) for part in self.parts)
         self.register_buffer("started", torch.zeros((), dtype=torch.uint8))
@@ -172,9 +176,11 @@ class ResidualQuantiser(nn.Module):
         for number in range(int(stages.max())):
             part, book = self.parts[number], self.books[number]
             used = (stages > number).nonzero()[:, 0]
-            chosen = book.nearest(residual[..., part])
+            seen = self._seen(number, residual)
+            chosen = book.nearest(seen)
             if self.training:
-                book.update(residual[used][..., part].detach().flatten(0, 1), chosen[used].flatten())
+                book.update(seen[used].detach().flatten(0, 1), chosen[used].flatten())
+            chosen = self._in_frames(number, chosen, z.shape[1])
             quantised = F.embedding(chosen, book.vectors)
             distance = (residual[..., part] - quantised)[used].square().mean()
             commitment = commitment + distance / len(self.parts)
@@ -191,19 +197,37 @@ class ResidualQuantiser(nn.Module):
         )
 
     @torch.no_grad()
-    def encode(self, z: Tensor, stages: int, first: int = 0) -> Tensor:
-        """z [B, T, latent], or what `first` stages left of it -> codes [B, stages - first, T]."""
-        residual = z.clone()
-        codes = [self.take(number, residual) for number in range(first, stages)]
-        return torch.stack(codes, 1) if codes else z.new_zeros((len(z), 0, z.shape[1]), dtype=torch.int64)
+    def encode(self, z: Tensor, stages: int, first: int = 0, steady: Tensor | None = None) -> Tensor:
+        """z [B, T, latent], or what `first` stages left of it -> codes [B, stages - first, T].
+
+        steady [B, n]: the codes of the steady stages, if they are chosen already.
+        """
+        frames, residual, codes = z.shape[1], z.clone(), []
+        if steady is not None:
+            known = steady[:, :stages, None].expand(-1, -1, frames)
+            residual, first, codes = residual - self.decode(known), known.shape[1], list(known.unbind(1))
+        codes += [self._in_frames(number, self.take(number, residual), frames) for number in range(first, stages)]
+        return torch.stack(codes, 1) if codes else z.new_zeros((len(z), 0, frames), dtype=torch.int64)
 
     @torch.no_grad()
     def take(self, number: int, residual: Tensor, favour: Tensor | None = None) -> Tensor:
-        """The codes [B, T] of a stage, see `Codebook.nearest`; takes their vectors from the residual [B, T, latent]."""
+        """The codes [B, T] of a stage, see `Codebook.nearest`; of a steady one [B, segments].
+
+        Takes their vectors from the residual [B, T, latent].
+        """
         part, book = self.parts[number], self.books[number]
-        codes = book.nearest(residual[..., part], favour)
-        residual[..., part] -= F.embedding(codes, book.vectors)
+        codes = book.nearest(self._seen(number, residual), favour)
+        residual[..., part] -= F.embedding(self._in_frames(number, codes, residual.shape[1]), book.vectors)
         return codes
+
+    def _seen(self, number: int, residual: Tensor) -> Tensor:
+        """What a stage quantises of a residual [B, T, latent]: [B, T, width], if it is steady [B, segments, width]."""
+        seen = residual[..., self.parts[number]]
+        return means(seen) if number < self.steady else seen
+
+    def _in_frames(self, number: int, codes: Tensor, frames: int) -> Tensor:
+        """The inverse of the above, for codes: -> [B, T]."""
+        return codes[:, segment_of(frames).to(codes.device)] if number < self.steady else codes
 
     def energy(self, number: int) -> float:
         """Mean squared length of a stage's vectors."""
@@ -222,14 +246,20 @@ class ResidualQuantiser(nn.Module):
 
         What is constant in a recording is made smaller or larger at random, for those that no training has.
         """
-        mean = z.mean(1, keepdim=True)
-        within, between = (z - mean).flatten(0, 1).T.cov(), mean[:, 0].T.cov(correction=0)
         low, high = OFFSETS
-        residual = (z + (low - 1 + (high - low) * torch.rand_like(mean[..., :1])) * mean).flatten(0, 1)
-        for number, (part, book) in enumerate(zip(self.parts, self.books, strict=True)):
-            weight = max(LEAST, SECOND * FADE ** (number - 1)) if number else FIRST
-            rank = FIRST_RANK if number == 0 else None
-            book.search.copy_(metric(within[part, part], between[part, part], weight, rank))
+        constant = z.mean(1, keepdim=True)
+        residual = z + (low - 1 + (high - low) * torch.rand_like(constant[..., :1])) * constant
+        segments = residual.unfold(1, min(SEGMENT, z.shape[1]), STEP).mean(3).flatten(0, 1)
+        for number, book in enumerate(self.books[: self.steady]):
+            segments = segments - F.embedding(book.start(segments), book.vectors)
+            self.take(number, residual)
+        residual, mean = residual.flatten(0, 1), means(z)
+        within = (z - mean[:, segment_of(z.shape[1]).to(z.device)]).flatten(0, 1).T.cov()
+        between = mean.flatten(0, 1).T.cov(correction=0)
+        for number in range(self.steady, len(self.parts)):
+            part, book = self.parts[number], self.books[number]
+            weight = WEIGHTS[min(number - self.steady, len(WEIGHTS) - 1)]
+            book.search.copy_(metric(within[part, part], between[part, part], weight))
             chosen = book.start(residual[:, part])
             residual[:, part] -= F.embedding(chosen, book.vectors)
 
@@ -247,27 +277,37 @@ class ResidualQuantiser(nn.Module):
             book.load(group(tensors, f"books.{number}."))
 
 
-def metric(within: Tensor, between: Tensor, weight: float, rank: int | None) -> Tensor:
+def metric(within: Tensor, between: Tensor, weight: float) -> Tensor:
     """A matrix [width, width] that vectors are multiplied by before their directions are compared.
 
-    within, between: covariances [width, width] of vectors around their recording's mean, and of these means. In the
+    within, between: covariances [width, width] of vectors around their segment's mean, and of these means. In the
     directions in which these have the ratios r to each other lengths become 1 / sqrt(1 + weight * r) of what they were.
-    rank: keep those directions only in which most changes within recordings then. What changes within recordings keeps
-    its energy.
+    What changes within segments keeps its energy.
     """
     values, vectors = torch.linalg.eigh(within)
     whiten = vectors * values.clamp(min=1e-6 * values[-1]).rsqrt() @ vectors.T
     ratios, axes = torch.linalg.eigh(whiten @ between @ whiten)
     search = axes * (1 + weight * ratios.clamp(min=0)).rsqrt()
-    if rank is not None:
-        kept = torch.linalg.eigh(search.T @ within @ search)[1][:, -rank:]
-        search = search @ kept @ kept.T
     return search * (within.trace() / (search.T @ within @ search).trace()).sqrt()
+
+
+def segment_of(frames: int) -> Tensor:
+    """In which segment each frame lies, int64 [frames]: the last one has those that are left as well."""
+    return (torch.arange(frames) // SEGMENT).clamp(max=max(0, frames // SEGMENT - 1))
+
+
+def means(x: Tensor) -> Tensor:
+    """[B, T, width] -> those of the segments, [B, segments, width]."""
+    at = segment_of(x.shape[1]).to(x.device)
+    count = at.bincount()
+    return x.new_zeros((len(x), len(count), x.shape[2])).index_add(1, at, x) / count[:, None]
 
 
 def parts(c: Config) -> Iterator[slice]:
     """The channels of each stage."""
-    for number in range(c.stages):
+    for _ in range(c.steady):
+        yield slice(0, c.latent)
+    for number in range(c.stages - c.steady):
         pieces = {"grouped": 2, "masked": 3 if number < 3 else 1}.get(c.quantiser, 1)
         size = c.latent // pieces
         start = number % pieces * size

@@ -1,4 +1,5 @@
-"""Segments of codes <-> payloads. A segment is int16 [C, S, T]: the codes of all channels in T frames.
+"""Segments of codes <-> payloads. A segment is int16 [C, S, T]: the codes of all channels in T frames, in a steady
+stage the same in all of them.
 
 A payload holds the symbols alone: the container says how many channels, stages and frames they are. Segments that are
 coded together share the work of the networks; each has a payload of its own, the same as when it is coded alone.
@@ -16,7 +17,7 @@ from kodek.entropy.coder import CategoryCoder, Recorder, SymbolDecoder, SymbolEn
 from numpy.typing import NDArray
 from torch import Tensor
 
-from .prior import PASSES, Prior, Shape
+from .prior import Prior, Shape
 
 FRAMES = 1600  # of all channels, coded together: some 50 MB of weights
 
@@ -34,10 +35,16 @@ class Segment(NamedTuple):
 def encode_segments(
     prior: Prior, codes: Sequence[Codes], profile: int, past: Codes | None = None, running: int = 0
 ) -> list[Segment]:
-    """codes: [C, S, T] each, S at most the prior's stages; profile: the entropy coder's.
+    """codes: [C, S, T] each, S at most the prior's stages; profile: the entropy coder's. Raises ValueError where a
+    steady stage is not steady.
 
     past: in a live stream the codes before the segment, [C, S_past, P]; running: where the hash of each starts.
     """
+    for part in codes:
+        held = part[:, : prior.config.steady]
+        code = held[..., :1] if past is None or not past.shape[2] else past[:, : held.shape[1], -1:]
+        if not np.array_equal(held, np.broadcast_to(code, held.shape)):
+            raise ValueError(f"the first {prior.config.steady} stages have one code in a segment and its past")
     coders = [SymbolEncoder(None, profile, running) for _ in codes]
     shapes = _shapes(codes)
     for group in _groups(shapes):
@@ -68,7 +75,7 @@ def stage_bits(prior: Prior, codes: Sequence[Codes]) -> list[NDArray[np.float64]
     shapes = _shapes(codes)
     for group in _groups(shapes):
         _walk(prior, recorders[group], codes[group], shapes[group], None)
-    return [np.stack(r.bits).reshape(part.shape[1], -1).sum(1) for r, part in zip(recorders, codes, strict=True)]
+    return [_by_stage(prior, r.bits, shape) for r, shape in zip(recorders, shapes, strict=True)]
 
 
 class Fallible:
@@ -117,6 +124,14 @@ class SideBySide:
         return coded
 
 
+def _by_stage(prior: Prior, bits: Sequence[NDArray[np.float64]], shape: Shape) -> NDArray[np.float64]:
+    """bits: of each group of symbols, any shape."""
+    totals = np.zeros(shape[1])
+    for (stage, _), part in zip(prior.groups(shape[1], shape[2]), bits, strict=True):
+        totals[stage] += part.sum()
+    return totals
+
+
 def _shapes(codes: Sequence[Codes]) -> list[Shape]:
     return [(part.shape[0], part.shape[1], part.shape[2]) for part in codes]
 
@@ -151,7 +166,8 @@ def _walk(
             row[:, : part.shape[1]] = torch.tensor(part)
         values = values.flatten(0, 1)
     before = None if past is None else torch.tensor(past, dtype=torch.int64, device=device).repeat(len(shapes), 1, 1)
-    coder = SideBySide(coders, [s * min(PASSES, frames) for s in stages], channels)
+    groups = [len(prior.groups(count, frames, past is not None and past.shape[2] > 0)) for count in stages]
+    coder = SideBySide(coders, groups, channels)
     coded = prior.code(coder, values, (len(shapes) * channels, max(stages), frames), before)
     parts = coded.view(len(shapes), channels, -1, frames).to(torch.int16).cpu().numpy()
     return [part[:, :s] for part, s in zip(parts, stages, strict=True)]

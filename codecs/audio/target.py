@@ -16,13 +16,17 @@ START, FRAMING = 32.0, 11.0  # bytes of a file, and more of them for each second
 Build = Callable[[Sequence[int]], bytes]
 
 
-def largest_within(build: Build, bits: Sequence[NDArray[np.float64]], limit: int, seconds: float) -> bytes:
+def largest_within(
+    build: Build, bits: Sequence[NDArray[np.float64]], limit: int, seconds: float, least: int = 1
+) -> bytes:
     """The largest file of at most `limit` bytes; the first of at least 98 % of them is taken.
 
-    build: stages of each second -> the file. bits: of each second, what its stages take, float64 [stages]. All seconds
-    have the same number of stages but for one, where they have as many; those with one more lie evenly spread.
+    build: stages of each second, `least` or more -> the file. bits: of each second, what its stages take, float64
+    [stages]. All seconds have the same number of stages but for one, where they have as many; those with one more lie
+    evenly spread.
     Raises TargetError, which speaks of the rate over `seconds`, if no file is that small.
     """
+    bits = [np.append(part[:least].sum(), part[least:]) for part in bits]
     order = np.argsort(np.arange(1, len(bits) + 1) * GOLDEN % 1, kind="stable")
     counts = np.array([len(bits[second]) for second in order])
     exists = np.arange(counts.max())[:, None] < counts  # [stages, seconds]: steps from the smallest file to the largest
@@ -34,7 +38,7 @@ def largest_within(build: Build, bits: Sequence[NDArray[np.float64]], limit: int
 
     def at(steps: int) -> bytes:
         stages = np.empty(len(bits), np.int64)
-        stages[order] = (exists & (ranks <= steps)).sum(0)
+        stages[order] = (exists & (ranks <= steps)).sum(0) + least - 1
         return build(stages.tolist())
 
     best, below, above = b"", len(bits) - 1, len(sizes) + 1  # of the steps

@@ -3,7 +3,8 @@
 Of every stage, over all files: the bits of a code at fixed length; under a static table of order 0, counted on the
 other files (each code once more than it was seen); under the context model, as it codes seconds of a file. And its
 perplexity, 2 to the entropy of the codes' own frequencies, as a share of the codebook: a collapsed codebook is easily
-coded, and worth nothing. For some numbers of stages, true payloads beside fixed lengths.
+coded, and worth nothing. Steady stages, with one code a second, are in all sums, but have too few codes to have a
+perplexity. For some numbers of other stages, true payloads beside fixed lengths.
 """
 
 from __future__ import annotations
@@ -32,11 +33,12 @@ Codes = np.ndarray  # int16 [channels, stages, frames]
 def run(
     data: str, model: str | None, counts: Sequence[int], limit: int | None = None, progress: Progress = no_progress
 ) -> dict[str, Any]:
-    """data: sounds; counts: numbers of stages whose true payloads are coded; limit: only the first so many files.
+    """data: sounds; counts: numbers of stages that aren't steady, whose true payloads are coded; limit: only the first
+    so many files.
 
-    Returns `stages` (each with the bits of a code: `fixed`, `static`, `coded`, and the `perplexity`, 0 to 1), `rates`
-    (kbit/s of a channel: `fixed`, `true` payloads and what they save), `frames`, `left_out`, and whether all `passed`.
-    Raises MediaError, EvalError or CodecError.
+    Returns `stages` (each with the bits of a code: `fixed`, `static`, `coded`, and the `perplexity`, 0 to 1), `steady`
+    (of each of those `fixed` and `coded`), `rates` (kbit/s of a channel: `fixed`, `true` payloads and what they save),
+    `frames`, `left_out`, and whether all `passed`. Raises MediaError, EvalError or CodecError.
     """
     entry = find_model(model, Media.AUDIO)
     codec = load_codec(str(entry.path), "cpu")
@@ -54,18 +56,24 @@ def run(
         codes[..., start : start + FILE_BLOCK] for codes in files for start in range(0, codes.shape[2], FILE_BLOCK)
     ]
     frames = sum(codes.shape[0] * codes.shape[2] for codes in files)
-    coded = np.sum(codec.stage_bits(seconds), 0) / frames
+    held = sum(len(codes) for codes in seconds)  # of a steady stage
+    bits, fixed, steady = np.sum(codec.stage_bits(seconds), 0), math.log2(codec.config.codes), codec.steady
     result: dict[str, Any] = {
         "model": entry.name,
         "files": len(files),
         "left_out": left_out,
         "frames": frames,
+        "steady": [{"fixed": fixed, "coded": float(each / held)} for each in bits[:steady]],
         "stages": [
-            {"fixed": math.log2(codec.config.codes), "coded": float(bits), **_order0(files, stage, codec.config.codes)}
-            for stage, bits in enumerate(coded)
+            {"fixed": fixed, "coded": float(each / frames), **_order0(files, stage, codec.config.codes)}
+            for stage, each in enumerate(bits[steady:], steady)
         ],
     }
-    result["rates"] = [_rate(codec, seconds, frames, count) for count in counts if count <= codec.stages]
+    result["rates"] = [
+        _rate(codec, seconds, frames, count, fixed * (count * frames + steady * held))
+        for count in counts
+        if count <= codec.stages - steady
+    ]
     used = result["stages"][: max((rate["stages"] for rate in result["rates"]), default=codec.stages)]
     result["passed"] = all(rate["saved"] >= SAVING_BAR for rate in result["rates"]) and all(
         stage["perplexity"] >= PERPLEXITY_BAR for stage in used
@@ -91,10 +99,10 @@ def _order0(files: Sequence[Codes], stage: int, codes: int) -> dict[str, float]:
     return {"static": float(static), "perplexity": float(2 ** -(share * np.log2(share)).sum() / codes)}
 
 
-def _rate(codec: AudioCodec, seconds: Sequence[Codes], frames: int, count: int) -> dict[str, float]:
-    size = sum(len(s.payload) for s in codec.encode_segments([codes[:, :count] for codes in seconds], PROFILE))
-    fixed, per = count * math.log2(codec.config.codes), codec.rate / codec.hop / 1000
-    true = 8 * size / frames
+def _rate(codec: AudioCodec, seconds: Sequence[Codes], frames: int, count: int, fixed: float) -> dict[str, float]:
+    """fixed: bits of all codes at fixed length."""
+    coded = codec.encode_segments([codes[:, : codec.steady + count] for codes in seconds], PROFILE)
+    true, per = 8 * sum(len(segment.payload) for segment in coded), codec.rate / codec.hop / 1000 / frames
     return {"stages": count, "fixed": fixed * per, "true": true * per, "saved": 1 - true / fixed}
 
 
@@ -109,6 +117,9 @@ def report(result: dict[str, Any]) -> str:
             f"{number:>5}{stage['fixed']:>8.2f}{stage['static']:>9.2f}{stage['coded']:>8.2f}{saved:>8.1%}"
             f"{stage['perplexity']:>12.0%}"
         )
+    if result["steady"]:
+        coded = ", ".join(f"{stage['coded']:.2f}" for stage in result["steady"])
+        lines.append(f"besides, {len(result['steady'])} steady stages: {coded} bits a code, one each second")
     for rate in result["rates"]:
         verdict = "" if rate["saved"] >= SAVING_BAR else f", BELOW {SAVING_BAR:.0%}"
         lines.append(

@@ -33,10 +33,11 @@ def run(
     *,
     sound: Path | None = None,
     seconds: float,
-    stages: int,
+    stages: int | None = None,
     progress: Progress = no_progress,
 ) -> dict[str, Any]:
-    """sound: a file; None: so many `seconds` of made-up sound. stages: that it is coded with, at most.
+    """sound: a file; None: so many `seconds` of made-up sound. stages: that it is coded with, by default those
+    of quality 50.
 
     Returns a dict for each damaged chunk in `chunks`: `span` (seconds that were replaced), `strict` (what a decoder
     says), `named` (whether verify names that span alone), `length` (whether all samples are there), `same_before`,
@@ -49,7 +50,9 @@ def run(
     original = read_audio(sound) if sound else syllables(seconds, codec.rate)
     if original.seconds < SHORTEST:
         raise EvalError(f"A sound needs {SHORTEST} seconds, so that there is something before and after the damage.")
-    encoder = AudioEncoder(codec, len(original.samples), original.rate, stages=min(stages, codec.stages))
+    encoder = AudioEncoder(
+        codec, len(original.samples), original.rate, stages=min(stages or codec.stages_of(50), codec.stages)
+    )
     encoder.push(resample(original, codec.rate).samples)
     data = encoder.finish(original.samples.shape[1])
     whole = np.concatenate(list(AudioDecoder(data)), axis=1)

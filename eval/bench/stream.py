@@ -45,20 +45,21 @@ def run(
     sound: Path | None = None,
     seconds: float,
     long: float,
-    stages: int,
+    stages: int | None = None,
     quality: float,
     threads: int | None = None,
     progress: Progress = no_progress,
 ) -> dict[str, Any]:
     """sound: a file that is cut into pieces, at its own rate; None: `seconds` of made-up stereo at each of `RATES`.
 
-    stages: of what is cut and delayed. long: seconds of sound for memory and speed, coded at `quality` by processes
-    with so many `threads`; 0 leaves that out. Returns `pieces`, `latency`, `framing`, `memory`, and whether all that
-    `passed`, but for the speed, which is this machine's. Raises MediaError, EvalError or CodecError.
+    stages: of what is cut and delayed, by default those of quality 50. long: seconds of sound for memory and speed,
+    coded at `quality` by processes with so many `threads`; 0 leaves that out. Returns `pieces`, `latency`, `framing`,
+    `memory`, and whether all that `passed`, but for the speed, which is this machine's. Raises MediaError, EvalError or
+    CodecError.
     """
     entry = find_model(model, Media.AUDIO)
     codec = load_codec(str(entry.path), "cpu")
-    stages = min(stages, codec.stages)
+    stages = min(stages or codec.stages_of(50), codec.stages)
     sounds = [read_audio(sound)] if sound else [syllables(seconds, rate, 2) for rate in RATES]
     progress(0, 3, "pieces")
     result: dict[str, Any] = {"model": entry.name, "stages": stages, "quality": quality, "threads": threads}

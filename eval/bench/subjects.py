@@ -123,6 +123,7 @@ class Sounds:
             sound = syllables((behind + frames) * codec.hop / codec.rate, codec.rate, channels)
             analyser = codec.analyser(channels, FILE_BLOCK)
             codes = np.concatenate((analyser.push(sound.samples), analyser.finish()), 2)
+            codes[:, : codec.steady] = codes[:, : codec.steady, :1]  # a past is of the same second
             past = codes[..., :behind] if behind else None
             for stages in sorted({1, -(-most // 4), most}):
                 part = codes[:, :stages, behind : behind + frames]

@@ -118,10 +118,9 @@ class AudioEncoder:
         if target_kbps is not None and quality is not None:
             raise ValueError("Give a quality or a target, not both.")
         from kodek.codecs.audio import file
-        from kodek.codecs.audio.model import stage_count
 
         codec = load_for("audio", model, device)
-        stages = stage_count(50.0 if quality is None else quality, codec.stages) if target_kbps is None else None
+        stages = codec.stages_of(50.0 if quality is None else quality) if target_kbps is None else None
         self._encoder = file.AudioEncoder(
             codec, channels, rate, stages=stages, target_kbps=target_kbps, tags=tags or {}
         )
@@ -215,10 +214,9 @@ class LiveEncoder:
         device: str = "cpu",
     ) -> None:
         from kodek.codecs.audio import live
-        from kodek.codecs.audio.model import stage_count
 
         codec = load_for("audio", model, device)
-        self._encoder = live.LiveEncoder(codec, channels, rate, stage_count(quality, codec.stages))
+        self._encoder = live.LiveEncoder(codec, channels, rate, codec.stages_of(quality))
         self._input = _Input(channels, rate, codec.rate, prompt=True)
 
     def push(self, samples: Samples) -> bytes:

@@ -13,12 +13,13 @@ from kodek.train.export_sound import exported
 STAGES = 5
 
 
-@pytest.fixture(scope="module", params=["rvq", "grouped"])
+@pytest.fixture(scope="module", params=["rvq", "grouped", "steady"])
 def codec(request):
     torch.manual_seed(0)
     prior = {"width": 8, "depth": 1, "kernel": 3, "rank": 4}
     small = {"width": 16, "analysis_blocks": 1, "synthesis_blocks": 1, "kernel": 3}
-    config = Config(latent=8, stages=STAGES, codes=32, quantiser=request.param, prior=prior, **small)
+    kind = {"quantiser": "rvq", "steady": 2} if request.param == "steady" else {"quantiser": request.param}
+    config = Config(latent=8, stages=STAGES, codes=32, prior=prior, **kind, **small)
     model = AudioModel(config)
     for stage in model.prior.stages:
         torch.nn.init.normal_(stage.bias.weight, std=2.0)  # codes that cost more and less

@@ -1,5 +1,7 @@
 """The context model of codes: decoder follows encoder, alone or in batches, with and without a past, exactly."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -15,29 +17,36 @@ from kodek.entropy.exact import Exact, Float, quantise
 from kodek.eval.bench.perturbation import InexactError, Perturbation
 
 CONFIG = PriorConfig(stages=5, codes=40, rank=4, depth=1, kernel=3, width=12)
+STEADY = dataclasses.replace(CONFIG, steady=2)
 
 
-def trainable() -> Prior:
+def trainable(config: PriorConfig = CONFIG) -> Prior:
     """A model whose contexts tell a lot."""
     torch.manual_seed(0)
-    prior = Prior(CONFIG, Float())
+    prior = Prior(config, Float())
     for parameter in prior.parameters():
         if parameter.ndim == 4:
             torch.nn.init.normal_(parameter, 0, 0.6 / parameter[0].numel() ** 0.5)
     return prior
 
 
-def exact() -> Prior:
-    prior = Prior(CONFIG, Exact())
-    quantise(trainable(), prior)
+def exact(config: PriorConfig = CONFIG) -> Prior:
+    prior = Prior(config, Exact())
+    quantise(trainable(config), prior)
     return prior
 
 
-PRIOR = exact()
+PRIOR, STEADY_PRIOR = exact(), exact(STEADY)
 
 
 def random_codes(*shape: int, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).integers(0, CONFIG.codes, shape).astype(np.int16)
+
+
+def steady_codes(*shape: int, seed: int = 0) -> np.ndarray:
+    codes = random_codes(*shape, seed=seed)
+    codes[:, : STEADY.steady] = codes[:, : STEADY.steady, :1]
+    return codes
 
 
 def likely_codes(channels: int, frames: int, prior: Prior = PRIOR) -> np.ndarray:
@@ -68,6 +77,46 @@ def test_round_trip(shapes, channels, past, profile, seed):
         assert isinstance(segment, Segment)
         np.testing.assert_array_equal(segment.codes, original)
         assert segment.hash == made.hash and segment.codes.dtype == np.int16
+
+
+@settings(deadline=None, max_examples=30)
+@given(
+    shapes=st.lists(st.tuples(st.integers(1, 5), st.sampled_from([1, 2, 7, 50])), min_size=1, max_size=6),
+    channels=st.integers(1, 3),
+    past=st.integers(0, 9),
+)
+def test_round_trip_with_steady_stages(shapes, channels, past):
+    before = steady_codes(channels, 5, 9)[..., :past]
+    codes = [steady_codes(channels, s, t, seed=i) for i, (s, t) in enumerate(shapes)]
+    for part in codes if past else []:
+        part[:, : STEADY.steady] = before[:, : min(STEADY.steady, part.shape[1]), :1]
+    coded = encode_segments(STEADY_PRIOR, codes, 0, before)
+    decoded = decode_segments(STEADY_PRIOR, [c.payload for c in coded], [c.shape for c in codes], 0, before)
+    for segment, made, original in zip(decoded, coded, codes, strict=True):
+        np.testing.assert_array_equal(segment.codes, original)
+        assert segment.hash == made.hash
+
+
+def test_a_steady_stage_costs_one_code_and_none_behind_a_past():
+    codes = steady_codes(2, 5, 50)
+    (bits,) = stage_bits(STEADY_PRIOR, [codes])
+    assert bits.shape == (5,) and 0 < bits[:2].max() < 30 < bits[2:].min()
+    held = codes[:, :2]
+    (whole,), (behind,) = (encode_segments(STEADY_PRIOR, [held], 0, past) for past in (None, codes))
+    assert len(behind.payload) < len(whole.payload)
+    for wrong in (random_codes(2, 5, 50), codes + np.eye(5, 50, dtype=np.int16)):
+        with pytest.raises(ValueError, match="one code in a segment"):
+            encode_segments(STEADY_PRIOR, [wrong], 0)
+    with pytest.raises(ValueError, match="one code in a segment"):
+        encode_segments(STEADY_PRIOR, [codes], 0, codes + 1)
+
+
+def test_what_is_steady_tells_of_the_rest():
+    codes = steady_codes(1, 5, 20)
+    other = codes.copy()
+    other[:, 1] += 1
+    one, two = stage_bits(STEADY_PRIOR, [codes % CONFIG.codes, other % CONFIG.codes])
+    assert one[0] == two[0] and (one[2:] != two[2:]).all()
 
 
 def test_segments_side_by_side_are_those_coded_alone():

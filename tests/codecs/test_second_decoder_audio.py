@@ -14,10 +14,18 @@ from numpy.typing import NDArray
 
 from .test_second_decoder import A, leaky, rounded
 
-STAGES = 4
+STAGES, STEADY = 5, 1
 PRIOR = {"rank": 6, "depth": 2, "kernel": 3, "width": 10}
 CONFIG = Config(
-    width=16, latent=8, analysis_blocks=1, synthesis_blocks=2, kernel=3, stages=STAGES, codes=32, prior=PRIOR
+    width=16,
+    latent=8,
+    analysis_blocks=1,
+    synthesis_blocks=2,
+    kernel=3,
+    stages=STAGES,
+    steady=STEADY,
+    codes=32,
+    prior=PRIOR,
 )
 PAST = (PRIOR["depth"] + 1) * (PRIOR["kernel"] // 2)
 EXP2 = np.round(2.0 ** (15 - np.arange(15 * 256 + 1) / 256)).astype(np.uint32)
@@ -59,14 +67,14 @@ def decode_codes(payload: bytes, profile: int, shape: tuple[int, int, int], past
 
     codes = np.zeros(shape, np.int64)
     below = np.zeros((channels, PRIOR["rank"], before + frames), np.int64)
-    for s in range(stages):
-        known = np.zeros_like(below)
-        if s < past.shape[1]:
-            known[:, :, :before] = conv(f"stages.{s}.enter", row(s, past[:, s]))
+
+    def code(s: int, below: Array, known: Array, before: int) -> Array:
+        """[channels, n]; completes `known`, [channels, rank, before + n]."""
+        found = np.zeros((channels, below.shape[2] - before), np.int64)
         around = below
         for number in range(PRIOR["depth"]):
             around = block(number, around)
-        for p in range(min(2, frames)):
+        for p in range(min(2, found.shape[1])):
             name = f"contexts.{p}"
             x = clamp(conv(f"{name}.around", around) + conv(f"{name}.near", known))[:, :, before + p :: 2]
             x = clamp(x + conv(f"{name}.project", leaky(conv(f"{name}.expand", x))))
@@ -77,8 +85,23 @@ def decode_codes(payload: bytes, profile: int, shape: tuple[int, int, int], past
             steps = (logits + 2**15) // 2**16
             distance = np.minimum(steps.max(2, keepdims=True) - steps, 15 * 256)
             symbols = decoder.pop_weighted(np.ascontiguousarray(EXP2[distance]).reshape(-1, CONFIG.codes))
-            codes[:, s, p::2] = symbols.reshape(channels, -1)
-            known[:, :, before + p :: 2] = conv(f"stages.{s}.enter", row(s, codes[:, s, p::2]))
+            found[:, p::2] = symbols.reshape(channels, -1)
+            known[:, :, before + p :: 2] = conv(f"stages.{s}.enter", row(s, found[:, p::2]))
+        return found
+
+    for s in range(stages):
+        known = np.zeros_like(below)
+        if s < STEADY and before:
+            codes[:, s] = past[:, s, -1:]
+            known[:] = conv(f"stages.{s}.enter", row(s, past[:, s, -1:]))
+        elif s < STEADY:
+            one = known[:, :, :1].copy()
+            codes[:, s] = code(s, below[:, :, :1], one, 0)
+            known[:] = one
+        else:
+            if s < past.shape[1]:
+                known[:, :, :before] = conv(f"stages.{s}.enter", row(s, past[:, s]))
+            codes[:, s] = code(s, below, known, before)
         below = clamp(below + known)
     decoder.finish()
     return codes
@@ -133,12 +156,14 @@ PRIOR_TENSORS = {key.removeprefix("prior."): value for key, value in TENSORS.ite
 
 @pytest.mark.parametrize("profile", [0, 1])
 @pytest.mark.parametrize(
-    ("shape", "past"), [((1, 4, 50), None), ((2, 3, 1), None), ((3, 4, 2), 4), ((1, 2, 2), 1), ((2, 2, 5), 30)]
+    ("shape", "past"),
+    [((1, 5, 50), None), ((2, 4, 1), None), ((1, 1, 9), None), ((3, 5, 2), 4), ((1, 3, 2), 1), ((2, 3, 5), 30)],
 )
 def test_codes_agree(profile: int, shape: tuple[int, int, int], past: int | None) -> None:
     rng = np.random.default_rng(1)
-    codes = rng.integers(0, CONFIG.codes, shape).astype(np.int16)
-    before = None if past is None else rng.integers(0, CONFIG.codes, (*shape[:2], past)).astype(np.int16)
+    everything = rng.integers(0, CONFIG.codes, (*shape[:2], (past or 0) + shape[2])).astype(np.int16)
+    everything[:, :STEADY] = everything[:, :STEADY, :1]
+    before, codes = (None, everything) if past is None else (everything[..., :past], everything[..., past:])
     (segment,) = CODEC.encode_segments([codes], profile, before)
     nothing = np.zeros((shape[0], 0, 0), np.int64)
     decoded = decode_codes(segment.payload, profile, shape, nothing if before is None else before, PRIOR_TENSORS)
@@ -148,6 +173,7 @@ def test_codes_agree(profile: int, shape: tuple[int, int, int], past: int | None
 def test_contexts_matter() -> None:
     """Else the test above would tell little."""
     codes = np.random.default_rng(1).integers(0, CONFIG.codes, (1, STAGES, 2)).astype(np.int16)
+    codes[:, :STEADY] = codes[:, :STEADY, :1]
     sizes = {bits.tobytes() for bits in CODEC.stage_bits([codes, codes[..., ::-1].copy(), (codes + 1) % CONFIG.codes])}
     assert len(sizes) == 3
 

@@ -7,7 +7,7 @@ difference to the frame before, so that a lost packet ruins what follows.
 from __future__ import annotations
 
 import numpy as np
-from kodek.codecs.audio.model import frames
+from kodek.codecs.audio.model import frames, stage_count
 from kodek.codecs.audio.segments import Segment
 from kodek.entropy import PROFILES, Decoder, Encoder, StreamError, pmf_tables
 
@@ -17,10 +17,13 @@ CODES = 16
 class ToyCodec:
     name = "audio-toy-1"
     generation = b"audiotoy"
-    rate, hop, stages = 1000, 20, 6
+    rate, hop, stages, steady = 1000, 20, 6, 0
 
     def frames(self, samples):
         return frames(samples, self.hop)
+
+    def stages_of(self, quality):
+        return stage_count(quality, self.stages)
 
     def analyser(self, channels, block, stages=stages):
         return ToyAnalyser(self, channels, block, stages)

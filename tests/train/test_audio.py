@@ -171,12 +171,12 @@ def test_an_exported_model_can_be_trained_on(sounds: Path, recipe: Recipes, tmp_
 def test_quantisers_beside_each_other(sounds: Path, tmp_path: Path) -> None:
     members = {name: settings | ({"codes": 64} if name == "single" else {}) for name, settings in MEMBERS.items()}
     phases = [LATENTS, CODES | {"until": 0.8}, PRIOR]
-    model = MODEL | {"stages": 4}
+    model = MODEL | {"stages": 4, "steady": 0}
     folders = train_quantisers(members, str(sounds), tmp_path, 4, model=model, phases=phases, held_out=["voice"])
-    assert [folder.name for folder in folders] == ["rvq", "grouped", "masked", "single", "fsq", "waveform"]
+    assert [folder.name for folder in folders] == ["rvq", "steady", "grouped", "masked", "single", "fsq", "waveform"]
     for folder in folders:
         codec = AudioCodec.load(folder / "weights.safetensors")
-        assert codec.stages == (1 if folder.name == "single" else 4)
+        assert codec.stages == {"single": 1, "steady": 16}.get(folder.name, 4)
 
 
 @pytest.mark.parametrize(
@@ -185,6 +185,7 @@ def test_quantisers_beside_each_other(sounds: Path, tmp_path: Path) -> None:
         ({"task": {"loss": {"mell": 3}}}, "no setting loss.mell"),
         ({"task": {"model": {"quantiser": "vq"}}}, "quantiser: Input should be"),
         ({"task": {"model": {"preset": "huge"}}}, "no preset 'huge'; there are: small, full"),
+        ({"task": {"model": {"preset": "small", "quantiser": "fsq"}}}, "none of fsq"),
         ({"phases": [LATENTS | {"until": 1.0, "crop": 5000}]}, "multiples of 480"),
     ],
 )

@@ -34,8 +34,10 @@ from ..recipe import Phase, Recipe, Settings, check, network_config
 from ..task import Track
 
 PRESETS: dict[str, dict[str, Any]] = {
-    "small": {},
+    "small": {"stages": 52, "steady": 4, "prior": {"width": 128, "kernel": 7, "depth": 2}},
     "full": {
+        "stages": 52,
+        "steady": 4,
         "width": 512,
         "latent": 128,
         "analysis_blocks": 8,
@@ -63,7 +65,7 @@ class SoundSettings(Settings):
     """model: settings of the codec's `Config`, on top of its `preset` if that is named.
 
     commitment: weight of the quantiser's loss. shares, judges: of the `Adversary` (its
-    channels). speeds: see `SoundStore`. stages: numbers of them to validate at.
+    channels). speeds: see `SoundStore`. stages: numbers of them to validate at, besides the steady ones.
     """
 
     model: dict[str, Any] = Field({})
@@ -131,7 +133,7 @@ class AudioTask:
         self.data_key, self.notes = corpus.key, corpus.notes
         self._store = SoundStore(corpus.store, recipe.seed, settings.speeds)
         self._held_out = [source for source in corpus.held_out if isinstance(source, Path)]
-        self._stages = sorted({min(count, config.stages) for count in settings.stages})
+        self._stages = sorted({min(config.steady + count, config.stages) for count in settings.stages})
         self._quantised = True
 
     def state(self, path: Path) -> State:
@@ -169,9 +171,10 @@ class AudioTask:
         x = torch.from_numpy(self._store.batch(count, crop))
         stages = torch.zeros(count, dtype=torch.int64)
         if self._quantised:
-            most = self.model.config.stages
+            steady = self.model.config.steady
+            most = self.model.config.stages - steady
             most = -(-most // 3) if torch.rand(()) < SHALLOW else most
-            stages = torch.exp(torch.rand(count) * math.log(most + 1)).long().clamp(1, most)
+            stages = steady + torch.exp(torch.rand(count) * math.log(most + 1)).long().clamp(1, most)
         return x.to(where, non_blocking=True), stages.to(where, non_blocking=True)
 
     def numbers(self, means: Mapping[str, float]) -> dict[str, float]:

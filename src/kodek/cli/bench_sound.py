@@ -29,7 +29,9 @@ def stream(
     long: Annotated[
         float, typer.Option("--long", min=0, help="Seconds of sound for memory and speed; 0 for neither.")
     ] = 3600,
-    stages: Annotated[int, typer.Option("--stages", min=1, help="Of the short sounds.")] = 12,
+    stages: Annotated[
+        int | None, typer.Option("--stages", min=1, help="Of the short sounds; quality 50's if none.")
+    ] = None,
     quality: options.Quality = options.DEFAULT_QUALITY,
     threads: options.Threads = None,
     json: options.Json = False,
@@ -57,7 +59,13 @@ def codes(
     ],
     model: options.Model = None,
     stages: Annotated[
-        Any, typer.Option("--stages", parser=_counts, metavar="N,...", help="Whose true payloads are coded.")
+        Any,
+        typer.Option(
+            "--stages",
+            parser=_counts,
+            metavar="N,...",
+            help="Not steady, whose true payloads are coded; default: 6,12.",
+        ),
     ] = "6,12",
     limit: Annotated[int | None, typer.Option("--limit", min=1, help="Only the first so many files.")] = None,
     threads: options.Threads = None,
@@ -78,7 +86,7 @@ def damage(
     model: options.Model = None,
     sound: Sound = None,
     seconds: Annotated[float, typer.Option("--seconds", min=3, help="Of the made-up sound.")] = 8,
-    stages: Annotated[int, typer.Option("--stages", min=1, help="Of the file.")] = 12,
+    stages: Annotated[int | None, typer.Option("--stages", min=1, help="Of the file; quality 50's if none.")] = None,
     threads: options.Threads = None,
     json: options.Json = False,
 ) -> int:

@@ -48,11 +48,13 @@ def cut(
             from .torch_setup import SOUND_THREADS, set_up
 
             set_up(threads or SOUND_THREADS)
-            from kodek.codecs.audio.file import cut_audio
-            from kodek.codecs.audio.model import stage_count
+            from kodek.codecs.audio.file import cut_audio, load_codec
+            from kodek.codecs.zoo import weights_of
 
-            most = stages if quality is None else stage_count(quality, header.stages)
             with naming(job.source):
+                most = stages
+                if quality is not None:
+                    most = min(load_codec(str(weights_of(header).path), "cpu").stages_of(quality), header.stages)
                 smaller = cut_audio(data, stages=most, kbps=kbps)
         with output(job.target, force) as file:
             file.write(smaller)
