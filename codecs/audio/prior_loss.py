@@ -30,11 +30,13 @@ def prior_loss(prior: Prior, codes: Tensor, stages: int = STAGES) -> Tensor:
     segments = codes.unfold(2, past + frames, frames).permute(0, 2, 1, 3).flatten(0, 1)
     count = max(1, codes.shape[0] * codes.shape[2] // (past + frames))  # overlapping pasts must not add work
     segments = segments[torch.randperm(len(segments), device=codes.device)[:count]]
-    likely = 1 / torch.arange(4.0, 4.0 + codes.shape[1])
+    steady = min(prior.config.steady, codes.shape[1])
+    likely = 1 / torch.arange(4.0, 4.0 + codes.shape[1] - steady)
+    likely = torch.cat((torch.full((steady,), 1 / SEGMENT), likely))  # they have so many codes
     only = torch.multinomial(likely, min(stages, codes.shape[1])).tolist()
     estimator = Estimator(training=True)
     shape = (len(segments), max(only) + 1, frames)
     prior.code(estimator, segments[..., past:], shape, segments[..., :past], only)
-    held = sum(stage < prior.config.steady for stage in only)
+    held = sum(stage < steady for stage in only)
     count = (len(only) - held) * frames + (held if past == 0 else 0)
     return torch.as_tensor(estimator.bits).sum() / (len(segments) * count)

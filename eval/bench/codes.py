@@ -37,8 +37,9 @@ def run(
     so many files.
 
     Returns `stages` (each with the bits of a code: `fixed`, `static`, `coded`, and the `perplexity`, 0 to 1), `steady`
-    (of each of those `fixed` and `coded`), `rates` (kbit/s of a channel: `fixed`, `true` payloads and what they save),
-    `frames`, `left_out`, and whether all `passed`. Raises MediaError, EvalError or CodecError.
+    (of each of those `fixed`, `coded` and the share of codes that are `different`), `rates` (kbit/s of a channel:
+    `fixed`, `true` payloads and what they save), `frames`, `left_out`, and whether all `passed`. Raises MediaError,
+    EvalError or CodecError.
     """
     entry = find_model(model, Media.AUDIO)
     codec = load_codec(str(entry.path), "cpu")
@@ -63,7 +64,10 @@ def run(
         "files": len(files),
         "left_out": left_out,
         "frames": frames,
-        "steady": [{"fixed": fixed, "coded": float(each / held)} for each in bits[:steady]],
+        "steady": [
+            {"fixed": fixed, "coded": float(each / held), "different": _different(seconds, stage) / held}
+            for stage, each in enumerate(bits[:steady])
+        ],
         "stages": [
             {"fixed": fixed, "coded": float(each / frames), **_order0(files, stage, codec.config.codes)}
             for stage, each in enumerate(bits[steady:], steady)
@@ -87,6 +91,11 @@ def analyse(codec: AudioCodec, sound: Any) -> Codes:
 
     analyser = codec.analyser(len(sound.samples), FILE_BLOCK)
     return np.concatenate((analyser.push(resample(sound, codec.rate).samples), analyser.finish()), 2)
+
+
+def _different(seconds: Sequence[Codes], stage: int) -> int:
+    """How many codes a steady stage has."""
+    return len(np.unique(np.concatenate([codes[:, stage, 0] for codes in seconds])))
 
 
 def _order0(files: Sequence[Codes], stage: int, codes: int) -> dict[str, float]:
@@ -118,8 +127,8 @@ def report(result: dict[str, Any]) -> str:
             f"{stage['perplexity']:>12.0%}"
         )
     if result["steady"]:
-        coded = ", ".join(f"{stage['coded']:.2f}" for stage in result["steady"])
-        lines.append(f"besides, {len(result['steady'])} steady stages: {coded} bits a code, one each second")
+        coded = ", ".join(f"{stage['coded']:.2f} ({stage['different']:.0%} different)" for stage in result["steady"])
+        lines.append(f"steady stages, a code each second: {coded} bits")
     for rate in result["rates"]:
         verdict = "" if rate["saved"] >= SAVING_BAR else f", BELOW {SAVING_BAR:.0%}"
         lines.append(

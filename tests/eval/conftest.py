@@ -10,6 +10,7 @@ from PIL import Image
 
 TINY = Path(__file__).parents[1] / "golden" / "tiny"
 TINY_SOUND = TINY.with_name("tiny-sound")
+TINY_STEADY = TINY.with_name("tiny-steady")
 
 
 def pixels(height: int = 80, width: int = 96, seed: int = 0) -> np.ndarray:
