@@ -264,16 +264,22 @@ class ResidualQuantiser(nn.Module):
             residual[:, part] -= F.embedding(chosen, book.vectors)
 
     def tensors(self) -> dict[str, Tensor]:
-        """What a weights file holds; `search` is the encoder's alone."""
+        """What a weights file holds; `search` is the encoder's alone, and that of the stage before if it isn't there."""
         books = {f"books.{number}.": book.tensors() for number, book in enumerate(self.books)}
-        search = {f"search.{number}": book.search.half() for number, book in enumerate(self.books) if book.search.any()}
+        before = [torch.zeros_like(self.books[0].search), *(book.search for book in self.books)]
+        search = {
+            f"search.{number}": book.search.half()
+            for number, book in enumerate(self.books)
+            if not torch.equal(book.search, before[number])
+        }
         return search | {f"{prefix}{key}": value for prefix, book in books.items() for key, value in book.items()}
 
     def load(self, tensors: Mapping[str, Tensor]) -> None:
         """The inverse of `tensors`."""
+        search = torch.zeros(())
         for number, book in enumerate(self.books):
-            if f"search.{number}" in tensors:
-                book.search.copy_(tensors[f"search.{number}"])
+            search = tensors.get(f"search.{number}", search)
+            book.search.copy_(search)
             book.load(group(tensors, f"books.{number}."))
 
 
