@@ -264,7 +264,7 @@ class ResidualQuantiser(nn.Module):
             residual[:, part] -= F.embedding(chosen, book.vectors)
 
     def tensors(self) -> dict[str, Tensor]:
-        """What a weights file holds; `search` is the encoder's alone, and that of the stage before if it isn't there."""
+        """What a weights file holds. `search` is the encoder's alone; a stage without has that of the one before."""
         books = {f"books.{number}.": book.tensors() for number, book in enumerate(self.books)}
         before = [torch.zeros_like(self.books[0].search), *(book.search for book in self.books)]
         search = {
