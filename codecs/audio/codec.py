@@ -78,18 +78,6 @@ class AudioCodec:
         """stages: that are wanted, the first of them; all by default."""
         return Analyser(self, channels, block, stages or self.stages)
 
-    def quantise(self, z: Tensor, stages: int, steady: Tensor | None = None) -> Tensor:
-        """z [B, T, latent] -> codes [B, stages, T]. steady: see `ResidualQuantiser.encode`.
-
-        Those of a file's segments are chosen with regard to their bits. Those of a live stream are the nearest: the
-        choice would take as long again as all else.
-        """
-        if not isinstance(self.quantiser, ResidualQuantiser):
-            return self.quantiser.encode(z, stages)
-        if z.shape[1] == FILE_BLOCK:
-            return choose(self.prior, self.quantiser, z, stages)
-        return self.quantiser.encode(z, stages, steady=steady)
-
     def synthesiser(self, channels: int, block: int = FILE_BLOCK) -> Synthesiser:
         return Synthesiser(self, channels, block)
 
@@ -111,7 +99,9 @@ class AudioCodec:
 class Analyser:
     """Samples in any pieces -> codes, a block at a time.
 
-    Blocks that are shorter than a segment can't know its mean: its steady codes are those of the second before.
+    The codes of a file's segments are chosen with regard to their bits. Those of the shorter blocks of a live stream
+    are the nearest, as the choice would take as long again as all else; and they can't know their segment's mean, so
+    its steady codes are those of the second before.
     """
 
     def __init__(self, codec: AudioCodec, channels: int, block: int, stages: int) -> None:
@@ -132,11 +122,11 @@ class Analyser:
         left = self._codec.frames(self._samples) - self._frames
         size = self._block * self._codec.hop
         blocks = -(-left // self._block)
-        codes = self._run(np.zeros((len(self._waiting), blocks * size - self._waiting.shape[1]), np.float32))
-        return codes[..., :left]
+        return self._run(np.zeros((len(self._waiting), blocks * size - self._waiting.shape[1]), np.float32), left)
 
     @torch.inference_mode()
-    def _run(self, samples: Samples) -> Codes:
+    def _run(self, samples: Samples, frames: int | None = None) -> Codes:
+        """frames: at most."""
         codec, size = self._codec, self._block * self._codec.hop
         waiting = np.concatenate((self._waiting, samples), 1)
         ready = waiting.shape[1] // size * size
@@ -145,18 +135,24 @@ class Analyser:
         for start in range(0, ready, size):
             x = torch.from_numpy(waiting[:, start : start + size].copy()).to(codec.device)
             z = codec.analysis(x, self._memory)
-            if codec.steady and self._block < FILE_BLOCK:
-                self._settle(z)
-            made.append(codec.quantise(z, self._stages, self._steady).to(torch.int16).cpu().numpy())
-            self._frames += self._block
+            if frames is not None:
+                z = z[:, : frames - start // codec.hop]
+            made.append(self._quantised(z).to(torch.int16).cpu().numpy())
+            self._frames += z.shape[1]
         return np.concatenate(made, 2)
 
-    def _settle(self, z: Tensor) -> None:
-        """At the start of a segment: its steady codes, from what was before; z: of its first block."""
+    def _quantised(self, z: Tensor) -> Tensor:
+        """A block [B, T, latent] -> its codes [B, stages, T]."""
+        quantiser = self._codec.quantiser
+        if not isinstance(quantiser, ResidualQuantiser):
+            return quantiser.encode(z, self._stages)
+        if self._block == FILE_BLOCK:
+            return choose(self._codec.prior, quantiser, z, self._stages)
         if self._frames % FILE_BLOCK == 0:
             known = self._recent if self._recent.shape[1] else z
-            self._steady = self._codec.quantiser.encode(known, self._codec.steady)[:, :, 0]
+            self._steady = quantiser.encode(known, quantiser.steady)[:, :, 0]
         self._recent = torch.cat((self._recent, z), 1)[:, -FILE_BLOCK:]
+        return quantiser.encode(z, self._stages, steady=self._steady)
 
 
 class Synthesiser:

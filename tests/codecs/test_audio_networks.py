@@ -97,6 +97,19 @@ def test_steady_codes_of_a_live_stream_are_those_of_the_second_before(codec):
             assert np.array_equal(held, filed[:, : codec.steady, start - 50 : start])
 
 
+@torch.inference_mode()
+def test_the_last_segment_is_no_longer_than_the_sound(codec, monkeypatch):
+    """Its codes are chosen without the silence behind it."""
+    monkeypatch.setattr(choice, "PRICE", 0.0)
+    samples = noise(RATE + 12 * HOP) + 0.5
+    analyser = codec.analyser(1, FILE_BLOCK)
+    codes = np.concatenate((analyser.push(samples), analyser.finish()), 2)
+    z = codec.analysis(torch.from_numpy(np.pad(samples, ((0, 0), (0, HOP)))))
+    assert codes.shape[2] == z.shape[1] == 63
+    last = codec.quantiser.encode(z[:, 50:], 5).numpy()
+    assert np.mean(codes[..., 50:] == last) > 0.98 and np.array_equal(codes[:, :1, 50], last[:, :1, 0])
+
+
 def test_damage_stays_where_it_is(codec):
     """Networks remember a few frames, and the others are the same to the bit."""
     data = encode(codec, noise(5 * RATE))
