@@ -4,15 +4,13 @@ In a walk of the prior that has no codes, each stage takes the code that is leas
 
     squared distance from what the stages below left + price * bits
 
-with the price in proportion to the root of what the stage takes from the latents: a compromise between files that end
-there and those that end at stage `STAGES`. Stages above, and steady ones, which this count is without, take the nearest
-code: there a price would not pay. So a code depends on the stages below alone, and a file that is cut is the one that
-fewer stages would have made. (Entropy-constrained quantisation: Chou, Lookabaugh & Gray 1989.)
+with the price in proportion to what stage `STAGES` takes from the latents: somewhat more than a bit buys there. Stages
+above, and steady ones, which this count is without, take the nearest code: there such a price would not pay. So a code
+depends on the stages below alone, and a file that is cut is the one that fewer stages would have made.
+(Entropy-constrained quantisation: Chou, Lookabaugh & Gray 1989.)
 """
 
 from __future__ import annotations
-
-import math
 
 import torch
 from kodek.entropy.exact import LOGIT_BITS
@@ -22,7 +20,7 @@ from .prior import PASSES, Prior
 from .quantisers import ResidualQuantiser
 
 STAGES = 12  # 6 kbit/s
-PRICE = 0.2  # of a bit, in geometric means of the squared lengths of the stage's vectors and the last of these stages'
+PRICE = 0.3  # of a bit, in mean squared lengths of the last of these stages' vectors
 
 
 def choose(prior: Prior, quantiser: ResidualQuantiser, z: Tensor, stages: int) -> Tensor:
@@ -44,13 +42,12 @@ class Choice:
         self._quantiser = quantiser
         self.residual = z.clone()
         self._groups = iter(prior.groups(len(quantiser.parts), z.shape[1]))
-        energies = [quantiser.energy(number) for number in range(len(quantiser.parts))]
-        last = energies[min(quantiser.steady + STAGES, len(energies)) - 1]
-        self._half_prices = [0.5 * PRICE * math.sqrt(energy * last) * 2.0**-LOGIT_BITS for energy in energies]
+        last = min(quantiser.steady + STAGES, len(quantiser.parts)) - 1
+        self._half_price = 0.5 * PRICE * quantiser.energy(last) * 2.0**-LOGIT_BITS
 
     def code_categories(self, values: Tensor | None, logits: Tensor) -> Tensor:
         stage, first = next(self._groups)
         if stage < self._quantiser.steady:
             return self._quantiser.take(stage, self.residual)
         at = slice(first, None, PASSES)
-        return self._quantiser.take(stage, self.residual[:, at], logits.float() * self._half_prices[stage])
+        return self._quantiser.take(stage, self.residual[:, at], logits.float() * self._half_price)

@@ -132,10 +132,11 @@ class Codebook(nn.Module):
 
     def _revive(self, x: Tensor) -> None:
         mean = self.usage.mean()
-        rare = self.usage < RARE * mean
-        self.replaced += rare.sum()
-        self.usage.copy_(torch.where(rare, mean, self.usage))
-        self.total.copy_(torch.where(rare[:, None], self._any(x) * mean, self.total))
+        rare = (self.usage < RARE * mean).nonzero()[:, 0]
+        rare = rare[torch.randperm(len(rare), device=x.device)[: len(x)]]  # each by a vector of its own
+        self.replaced += len(rare)
+        self.usage[rare] = mean
+        self.total[rare] = x[torch.randperm(len(x), device=x.device)[: len(rare)]] * mean
 
     def tensors(self) -> dict[str, Tensor]:
         """The vectors in 8 bits: what that rounds away, the next stage sees."""
