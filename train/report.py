@@ -17,9 +17,12 @@ def console() -> Console:
     return Console(stderr=True, highlight=False, soft_wrap=True)
 
 
-def tracked(sources: Iterable[Any], count: int) -> Iterable[Any]:
-    """A loop over `count` files with a bar on a terminal."""
-    return track(sources, "Decoding the data", count, console=console(), disable=not sys.stderr.isatty())
+def tracked(things: Iterable[Any], count: int, what: str = "Decoding the data") -> Iterable[Any]:
+    """A loop over `count` things with a bar on a terminal, after a line elsewhere."""
+    terminal = sys.stderr.isatty()
+    if not terminal:
+        console().print(f"{what}: {count}")
+    return track(things, what, count, console=console(), disable=not terminal)
 
 
 class Report:

@@ -13,7 +13,7 @@ from .checkpoint import State
 from .errors import TrainError
 from .recipe import Phase, Recipe
 
-Track = Callable[[Iterable[Any], int], Iterable[Any]]
+Track = Callable[..., Iterable[Any]]  # of things, their count and what is done to them; see `report.tracked`
 
 TASKS = {
     **dict.fromkeys(("image-hyperprior", "image-mlic"), "kodek.train.tasks.image:ImageTask"),

@@ -24,7 +24,7 @@ nothing of directions and metrics.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -242,8 +242,8 @@ class ResidualQuantiser(nn.Module):
         return z
 
     @torch.no_grad()
-    def start(self, z: Tensor) -> None:
-        """Fit the codebooks to latents [B, T, latent] of B recordings, stage after stage.
+    def start(self, z: Tensor, track: Callable[[range], Iterable[int]] = iter) -> None:
+        """Fit the codebooks to latents [B, T, latent] of B recordings, stage after stage, which `track` counts.
 
         What is constant in a recording is made smaller or larger at random, for those that no training has.
         """
@@ -251,18 +251,19 @@ class ResidualQuantiser(nn.Module):
         constant = z.mean(1, keepdim=True)
         residual = z + (low - 1 + (high - low) * torch.rand_like(constant[..., :1])) * constant
         segments = residual.unfold(1, min(SEGMENT, z.shape[1]), STEP).mean(3).flatten(0, 1)
-        for number, book in enumerate(self.books[: self.steady]):
-            segments = segments - F.embedding(book.start(segments), book.vectors)
-            self.take(number, residual)
-        residual, mean = residual.flatten(0, 1), means(z)
+        mean = means(z)
         within = (z - mean[:, segment_of(z.shape[1]).to(z.device)]).flatten(0, 1).T.cov()
         between = mean.flatten(0, 1).T.cov(correction=0)
-        for number in range(self.steady, len(self.parts)):
+        for number in track(range(len(self.parts))):
             part, book = self.parts[number], self.books[number]
-            weight = WEIGHTS[min(number - self.steady, len(WEIGHTS) - 1)]
-            book.search.copy_(metric(within[part, part], between[part, part], weight))
-            chosen = book.start(residual[:, part])
-            residual[:, part] -= F.embedding(chosen, book.vectors)
+            if number < self.steady:
+                segments = segments - F.embedding(book.start(segments), book.vectors)
+                self.take(number, residual)
+            else:
+                weight = WEIGHTS[min(number - self.steady, len(WEIGHTS) - 1)]
+                book.search.copy_(metric(within[part, part], between[part, part], weight))
+                chosen = book.start(residual[..., part].flatten(0, 1))
+                residual[..., part] -= F.embedding(chosen.view(z.shape[:2]), book.vectors)
 
     def tensors(self) -> dict[str, Tensor]:
         """What a weights file holds. `search` is the encoder's alone; a stage without has that of the one before."""
@@ -355,7 +356,7 @@ class ScalarQuantiser(nn.Module):
         chosen = F.pad(self._centred(digits.float()), (0, 0, 0, self.stages - codes.shape[1]))
         return self.widen(chosen.flatten(2))
 
-    def start(self, z: Tensor) -> None:
+    def start(self, z: Tensor, track: Callable[[range], Iterable[int]] = iter) -> None:
         """Nothing needs a start."""
 
     def tensors(self) -> dict[str, Tensor]:

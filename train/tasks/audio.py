@@ -129,6 +129,7 @@ class AudioTask:
         for phase in recipe.phases:
             if phase.crop % config.hop or phase.crop < SHORTEST:
                 raise TrainError(f"The recipe's crops must be multiples of {config.hop} samples, {SHORTEST} at least.")
+        self._track = track
         corpus = prepare(data, out / "data", recipe.held_out, recordings(config.rate), track)
         self.data_key, self.notes = corpus.key, corpus.notes
         self._store = SoundStore(corpus.store, recipe.seed, settings.speeds)
@@ -159,7 +160,8 @@ class AudioTask:
         self._quantised = learns or not phase.trains("analysis")
         settled = 1 if phase.trains("analysis") else 2
         if learns and isinstance(model.quantiser, ResidualQuantiser) and model.quantiser.started < settled:
-            model.quantiser.start(self._latents(phase.crop))
+            track = functools.partial(self._track, count=model.config.stages, what="Fitting codebooks")
+            model.quantiser.start(self._latents(phase.crop), track)
             model.quantiser.started.fill_(settled)
         if objective.codes_only and not model.prior.stages[0].table.weight[:, -1].any():
             self._start_prior(phase.crop)
