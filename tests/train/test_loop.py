@@ -162,7 +162,8 @@ def test_what_only_the_task_can_refuse(photos: Path, recipe, tmp_path: Path, cha
 
 def test_plain_lines_where_there_is_no_terminal(photos: Path, recipe, tmp_path: Path, capsys) -> None:
     train(photos, tmp_path / "a", recipe())
-    lines = capsys.readouterr().err.splitlines()
+    data, *lines = capsys.readouterr().err.splitlines()
+    assert data.startswith("Decoding the data: ")
     assert lines[0].startswith("step 4  bpp ") and all(word in lines[0] for word in ("PSNR", "loss", "crops/s", "ETA"))
     assert lines[1].startswith("step 8") and "100.0%" in lines[1]
 
