@@ -148,11 +148,16 @@ class Analyser:
             return quantiser.encode(z, self._stages)
         if self._block == FILE_BLOCK:
             return choose(self._codec.prior, quantiser, z, self._stages)
+        if quantiser.steady:
+            self._settle(z)
+        return quantiser.encode(z, self._stages, steady=self._steady)
+
+    def _settle(self, z: Tensor) -> None:
+        """At the start of a segment, its steady codes. z: the next block of a live stream."""
         if self._frames % FILE_BLOCK == 0:
             known = self._recent if self._recent.shape[1] else z
-            self._steady = quantiser.encode(known, quantiser.steady)[:, :, 0]
+            self._steady = self._codec.quantiser.encode(known, self._codec.steady)[:, :, 0]
         self._recent = torch.cat((self._recent, z), 1)[:, -FILE_BLOCK:]
-        return quantiser.encode(z, self._stages, steady=self._steady)
 
 
 class Synthesiser:
