@@ -34,9 +34,9 @@ class Point(NamedTuple):
 
 @dataclass(frozen=True)
 class SoundQuality:
-    """points: by the number of stages. Of each stage: perplexity and share of codes that occur, both 0 to 1, of all
-    codes, but for steady ones, which have too few; residual: energy that is left after it relative to that of the
-    latents, dB.
+    """points: by the number of stages. Of each stage but the first `steady`, which have too few codes to tell:
+    perplexity and share of codes that occur, both 0 to 1, of all codes. residual: energy that is left after each stage
+    relative to that of the latents, dB.
 
     score: mean of the mel distances at 1.5, 3, 6 and 12 kbit/s.
     """
@@ -45,6 +45,7 @@ class SoundQuality:
     perplexity: list[float]
     used: list[float]
     residual: list[float]
+    steady: int
 
     @property
     def score(self) -> float:
@@ -64,10 +65,9 @@ class SoundQuality:
     def scalars(self) -> dict[str, float]:
         scalars = {f"mel/{point.stages} stages": point.mel for point in self.points}
         scalars |= {f"kbps/{point.stages} stages": point.kbps for point in self.points}
-        for name in ("perplexity", "used", "residual"):
-            values = getattr(self, name)
-            first = 1 + max(0, len(self.residual) - len(values))
-            scalars |= {f"{name}/stage {i:02}": value for i, value in enumerate(values, first)}
+        for name, first in (("perplexity", self.steady), ("used", self.steady), ("residual", 0)):
+            values = enumerate(getattr(self, name), first + 1)
+            scalars |= {f"{name}/stage {i:02}": value for i, value in values}
         return scalars
 
 
@@ -94,7 +94,9 @@ def measure(codec: AudioCodec, recordings: Sequence[NDArray], stages: Sequence[i
     found = torch.from_numpy(np.concatenate(codes, 2)[0, codec.steady :].astype(np.int64))
     counts = torch.stack([torch.bincount(stage, minlength=codec.config.codes) for stage in found])
     residual = _residual(codec, recordings, codes)
-    return SoundQuality(points, perplexity(counts).tolist(), (counts > 0).double().mean(1).tolist(), residual)
+    return SoundQuality(
+        points, perplexity(counts).tolist(), (counts > 0).double().mean(1).tolist(), residual, codec.steady
+    )
 
 
 def perplexity(counts: Tensor) -> Tensor:

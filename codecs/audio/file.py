@@ -23,7 +23,18 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from ..container import AudioHeader, Bytes, Chunk, ChunkKind, Contents, Limits, expect, read_chunk, read_header
+from ..container import (
+    AudioHeader,
+    Bytes,
+    Chunk,
+    ChunkKind,
+    Contents,
+    Limits,
+    LiveHeader,
+    expect,
+    read_chunk,
+    read_header,
+)
 from ..errors import DamagedError, FormatError, LimitError, TargetError
 from ..zoo import weights_of
 from .codec import FILE_BLOCK, AudioCodec
@@ -160,7 +171,7 @@ class AudioDecoder:
         except (DamagedError, FormatError):
             if not partial:
                 raise
-        self._codec = load_codec(str(weights_of(self.header).path), device)
+        self._codec = codec_of(self.header, device)
         self.rate = self._codec.rate
         self._seconds = Seconds(self._codec, data, self.header, contents.entries, partial)
 
@@ -203,7 +214,7 @@ def cut_audio(
     if limit > len(data):
         has, wanted = in_words(len(data), header.seconds), in_words(limit, header.seconds)
         raise TargetError(f"The file has {has}, so it can't be cut to {wanted}.")
-    codec = load_codec(str(weights_of(header).path), "cpu")
+    codec = codec_of(header)
     if stages is not None and stages <= codec.steady:
         raise TargetError(f"A file of {codec.name} can't be cut to fewer than {codec.steady + 1} stages.")
     seconds = Seconds(codec, data, header, contents.entries)
@@ -223,7 +234,7 @@ def verify_audio(data: Bytes, *, limits: Limits | None = None) -> list[Span]:
     contents = read_header(data, limits, partial=True)
     header = expect(AudioHeader, contents.header)
     _tags(_extras(data, contents))
-    seconds = Seconds(load_codec(str(weights_of(header).path), "cpu"), data, header, contents.entries, partial=True)
+    seconds = Seconds(codec_of(header), data, header, contents.entries, partial=True)
     for _ in seconds:
         pass
     if not seconds.damaged:
@@ -240,6 +251,11 @@ def _extras(data: Bytes, contents: Contents) -> list[Chunk]:
 
 def _tags(extras: Sequence[Chunk]) -> dict[str, str]:
     return next((read_tags(chunk.data) for chunk in extras if chunk.kind == ChunkKind.TAGS), {})
+
+
+def codec_of(header: AudioHeader | LiveHeader, device: str = "cpu") -> AudioCodec:
+    """The codec that a stream was made with. Raises UnknownModelError, DamagedError."""
+    return load_codec(str(weights_of(header).path), device)
 
 
 @lru_cache(maxsize=2)

@@ -20,9 +20,8 @@ from kodek.entropy import StreamError
 
 from ..container import Limits, LiveHeader
 from ..errors import DamagedError, FormatError, LimitError, MismatchError
-from ..zoo import weights_of
 from .codec import LIVE_BLOCK, AudioCodec
-from .file import load_codec
+from .file import codec_of
 from .packets import (
     NUMBERS,
     RESTART,
@@ -151,7 +150,7 @@ class LiveDecoder:
     def _open(self) -> tuple[_Player, bytes]:
         """What plays the stream, and its bytes behind the start."""
         header, end = read_start(self._start)
-        codec = load_codec(str(weights_of(header).path), self._device)
+        codec = codec_of(header, self._device)
         if header.stages > codec.stages:
             raise FormatError(f"Malformed header: it says {header.stages} stages, its weights have {codec.stages}.")
         return _Player(header, codec, self._limits), self._start[end:]

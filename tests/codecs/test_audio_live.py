@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from kodek.codecs.audio import file, live
+from kodek.codecs.audio import file
 from kodek.codecs.audio.live import LiveDecoder, LiveEncoder
 from kodek.codecs.audio.packets import (
     END_SIZE,
@@ -35,8 +35,8 @@ CODEC = ToyCodec()
 @pytest.fixture(autouse=True, scope="module")
 def toy():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(live, "weights_of", lambda header: SimpleNamespace(path="toy"))
-        patch.setattr(live, "load_codec", lambda path, device: CODEC)
+        patch.setattr(file, "weights_of", lambda header: SimpleNamespace(path="toy"))
+        patch.setattr(file, "load_codec", lambda path, device: CODEC)
         yield
 
 

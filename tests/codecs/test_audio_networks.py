@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from kodek.codecs.audio import choice, file, live
+from kodek.codecs.audio import choice, file
 from kodek.codecs.audio.codec import FILE_BLOCK, LIVE_BLOCK
 from kodek.codecs.audio.file import AudioDecoder, AudioEncoder, cut_audio, verify_audio
 from kodek.codecs.audio.live import LiveDecoder, LiveEncoder
@@ -35,9 +35,8 @@ def codec(request):
     )
     codec = exported(AudioModel(config).eval(), "audio-rvq-0")
     with pytest.MonkeyPatch.context() as patch:
-        for module in (file, live):
-            patch.setattr(module, "weights_of", lambda header: SimpleNamespace(path="small"))
-            patch.setattr(module, "load_codec", lambda path, device: codec)
+        patch.setattr(file, "weights_of", lambda header: SimpleNamespace(path="small"))
+        patch.setattr(file, "load_codec", lambda path, device: codec)
         yield codec
 
 

@@ -135,9 +135,9 @@ DRIVER = """
 import sys
 from tests.codecs.toy_audio import ToyCodec
 from kodek import api, cli
-from kodek.codecs.audio import file, live
+from kodek.codecs.audio import file
 api.DEFAULT_CODECS["audio"] = "audio-toy"
-file.load_codec = live.load_codec = lambda path, device: ToyCodec()
+file.load_codec = lambda path, device: ToyCodec()
 sys.exit(cli.main(sys.argv[1:]))
 """
 

@@ -48,13 +48,12 @@ def cut(
             from .torch_setup import SOUND_THREADS, set_up
 
             set_up(threads or SOUND_THREADS)
-            from kodek.codecs.audio.file import cut_audio, load_codec
-            from kodek.codecs.zoo import weights_of
+            from kodek.codecs.audio.file import codec_of, cut_audio
 
             with naming(job.source):
                 most = stages
                 if quality is not None:
-                    most = min(load_codec(str(weights_of(header).path), "cpu").stages_of(quality), header.stages)
+                    most = min(codec_of(header).stages_of(quality), header.stages)
                 smaller = cut_audio(data, stages=most, kbps=kbps)
         with output(job.target, force) as file:
             file.write(smaller)
