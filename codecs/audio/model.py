@@ -66,12 +66,13 @@ class AudioModel(nn.Module):
     def forward(self, x: Tensor, stages: Tensor) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
         """x [B, n] in [-1, 1], n a multiple of the hop; stages [B], int: those each sample may use, 0: unquantised.
 
-        Returns x_hat [B, n], codes [B, max(stages), n / hop + 1] and further losses by name.
+        Returns x_hat [B, n], codes [B, max(stages), n / hop + 1] and, by name, the quantiser's losses and the latents
+        [B, n / hop + 1, latent].
         """
         hop = self.config.hop
         z = self.analysis(F.pad(x, (0, hop)))
         z_hat, codes, losses = self.quantiser(z, stages)
-        return self.synthesis(z_hat)[:, hop:], codes, losses
+        return self.synthesis(z_hat)[:, hop:], codes, losses | {"latents": z}
 
 
 def networks(c: Config) -> tuple[Any, Any, Any]:

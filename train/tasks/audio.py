@@ -31,6 +31,7 @@ from ..export_sound import export_sound, exported, import_sound
 from ..losses import SoundLoss
 from ..measure_sound import SoundQuality, excerpt, measure, perplexity
 from ..recipe import Phase, Recipe, Settings, check, network_config
+from ..redundancy import Redundancy
 from ..task import Track
 
 PRESETS: dict[str, dict[str, Any]] = {
@@ -64,13 +65,15 @@ class LossSettings(Settings):
 class SoundSettings(Settings):
     """model: settings of the codec's `Config`, on top of its `preset` if that is named.
 
-    commitment: weight of the quantiser's loss. shares, judges: of the `Adversary` (its
-    channels). speeds: see `SoundStore`. stages: numbers of them to validate at, besides the steady ones.
+    commitment: weight of the quantiser's loss. redundancy: what a bit of it is worth, see `Redundancy`. shares,
+    judges: of the `Adversary` (its channels). speeds: see `SoundStore`. stages: numbers of them to validate
+    at, besides the steady ones.
     """
 
     model: dict[str, Any] = Field({})
     loss: LossSettings = LossSettings()
     commitment: PositiveFloat = 1.0
+    redundancy: NonNegativeFloat = 0.25
     shares: dict[str, PositiveFloat] = Field({"distance": 2.0, "adversarial": 4.0, "features": 4.0})
     judges: PositiveInt = 32
     speeds: float = Field(0.0, ge=0, lt=0.5)
@@ -83,9 +86,12 @@ class SoundObjective(nn.Module):
     codes_only: bits of a code under the prior; otherwise what decoded sound costs, `judged` by the adversary or not.
     """
 
-    def __init__(self, model: AudioModel, loss: SoundLoss, adversary: Adversary | None, commitment: float) -> None:
+    def __init__(
+        self, model: AudioModel, loss: SoundLoss, adversary: Adversary | None, commitment: float, redundancy: float
+    ) -> None:
         super().__init__()
         self.model, self.loss, self.adversary, self.commitment = model, loss, adversary, commitment
+        self.worth, self.redundancy = redundancy, Redundancy(model.config.latent)
         self.codes_only = self.judged = False
 
     def forward(self, x: Tensor, stages: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
@@ -96,7 +102,9 @@ class SoundObjective(nn.Module):
         if self.judged and self.adversary is not None:
             return self.adversary(x_hat, x, self.loss)
         loss, parts = self.loss(x_hat, x)
-        return loss + self.commitment * terms["commitment"], parts | {"commitment": terms["commitment"].detach()}
+        redundancy = self.redundancy(terms["latents"])
+        loss = loss + self.commitment * terms["commitment"] - self.worth * redundancy
+        return loss, parts | {"commitment": terms["commitment"].detach(), "redundancy": redundancy.detach()}
 
 
 @torch.no_grad()
@@ -124,7 +132,7 @@ class AudioTask:
             loss = SoundLoss(config.rate, **settings.loss.model_dump())
         except MediaError as error:
             raise TrainError(str(error)) from error
-        self.objective = SoundObjective(self.model, loss, self.adversary, settings.commitment)
+        self.objective = SoundObjective(self.model, loss, self.adversary, settings.commitment, settings.redundancy)
         self.settings = settings.model_dump(mode="json") | {"model": dataclasses.asdict(config)}
         for phase in recipe.phases:
             if phase.crop % config.hop or phase.crop < SHORTEST:
