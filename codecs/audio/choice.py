@@ -20,17 +20,17 @@ from .prior import PASSES, Prior
 from .quantisers import ResidualQuantiser
 
 STAGES = 12  # 6 kbit/s
-PRICE = 0.3  # of a bit, in mean squared lengths of the last of these stages' vectors
+PRICE = 0.25  # of a bit, in mean squared lengths of the last of these stages' vectors
 
 
-def choose(prior: Prior, quantiser: ResidualQuantiser, z: Tensor, stages: int) -> Tensor:
+def choose(prior: Prior, quantiser: ResidualQuantiser, z: Tensor, stages: int, price: float | None = None) -> Tensor:
     """z [B, T, latent] -> codes [B, stages, T], int64, of segments that are coded without a past.
 
-    prior: of exact arithmetic, which tells what the decoder's will.
+    prior: of exact arithmetic it tells what the decoder's will. price: `PRICE` unless another is given.
     """
     priced = min(stages, quantiser.steady + STAGES)
     shape = z.shape[0], priced, z.shape[1]
-    choice = Choice(prior, quantiser, z)
+    choice = Choice(prior, quantiser, z, PRICE if price is None else price)
     codes = prior.code(choice, None, shape)
     return torch.cat((codes, quantiser.encode(choice.residual, stages, priced)), 1)
 
@@ -38,12 +38,12 @@ def choose(prior: Prior, quantiser: ResidualQuantiser, z: Tensor, stages: int) -
 class Choice:
     """A `CategoryCoder` that chooses. residual: what the codes so far have left of z [B, T, latent]."""
 
-    def __init__(self, prior: Prior, quantiser: ResidualQuantiser, z: Tensor) -> None:
+    def __init__(self, prior: Prior, quantiser: ResidualQuantiser, z: Tensor, price: float) -> None:
         self._quantiser = quantiser
         self.residual = z.clone()
         self._groups = iter(prior.groups(len(quantiser.parts), z.shape[1]))
         last = min(quantiser.steady + STAGES, len(quantiser.parts)) - 1
-        self._half_price = 0.5 * PRICE * quantiser.energy(last) * 2.0**-LOGIT_BITS
+        self._half_price = 0.5 * price * quantiser.energy(last) / prior.arithmetic.constant(1.0, LOGIT_BITS)
 
     def code_categories(self, values: Tensor | None, logits: Tensor) -> Tensor:
         stage, first = next(self._groups)

@@ -44,7 +44,7 @@ LEVELS = (8, 5, 5, 5)  # of fsq: 1000 codes
 MEANS_STEPS = 10
 BLOCK = 16_384  # vectors that are looked up at once
 
-WEIGHTS = (20.0, 2.0, 1.0)  # see `metric`; of the first stages that aren't steady, the last also of all others
+WEIGHTS = (30.0, 2.0, 0.5, 0.0)  # see `metric`; of the first stages that aren't steady, the last also of all others
 OFFSETS = (0.2, 2.5)  # times what is constant in a recording
 STEP = 5  # frames between segments that steady codes are fitted to
 

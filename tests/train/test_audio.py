@@ -13,11 +13,15 @@ import torch
 import yaml
 from kodek.codecs.audio.codec import AudioCodec
 from kodek.codecs.audio.file import AudioEncoder
+from kodek.codecs.audio.model import AudioModel, Config
+from kodek.codecs.audio.prior_start import initialise
 from kodek.datasets import Audio, write_wav
+from kodek.entropy.coder import Estimator
 from kodek.train import TrainError, export_run, run
 from kodek.train.checkpoint import load_checkpoint, load_state
 from kodek.train.export_sound import import_sound
 from kodek.train.quantisers import MEMBERS, train_quantisers
+from kodek.train.tasks import audio
 from kodek.train.tasks.audio import AudioTask
 
 from .test_loop import equal
@@ -205,3 +209,27 @@ def test_no_sound(recipe: Recipes, tmp_path: Path) -> None:
         (folder / f"a{number}.wav").write_bytes(b"")
     with pytest.raises(TrainError, match="holds no sound that can be read to train on"):
         train(folder, tmp_path / "run", recipe())
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("steady", [0, 1])
+def test_the_prior_learns_from_codes_that_it_chose(steady: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(0)
+    model = AudioModel(Config(**MODEL | {"steady": steady})).eval()
+    x = 0.3 * torch.randn(2, 3 * 24000)
+    model.quantiser.start(audio.latents(model, x))
+    monkeypatch.setattr(audio, "CHOSEN", 0.0)
+    nearest = audio.codes(model, x)[..., :100]
+    initialise(model.prior, nearest, torch.stack([book.vectors for book in model.quantiser.books]))
+    monkeypatch.setattr(audio, "CHOSEN", 1.0)
+    monkeypatch.setattr(audio, "PRICE", 3.0)
+    chosen = audio.codes(model, x)
+    assert chosen.shape == (2, 3, 100) and chosen.dtype == torch.int64
+    assert all((second == second[..., :1]).all() for second in chosen[:, :steady].split(50, 2))
+    bits = []
+    for codes in (nearest, chosen):
+        estimator = Estimator(training=False)
+        segments = codes.unfold(2, 50, 50).permute(0, 2, 1, 3).flatten(0, 1)
+        model.prior.code(estimator, segments, tuple(segments.shape))
+        bits.append(float(torch.as_tensor(estimator.bits).sum()))
+    assert bits[1] < bits[0]

@@ -15,8 +15,9 @@ import torch
 import torch.nn.functional as F
 from kodek.codecs import zoo
 from kodek.codecs.audio import prior_loss, prior_start
+from kodek.codecs.audio.choice import PRICE, choose
 from kodek.codecs.audio.model import AudioModel, Config
-from kodek.codecs.audio.quantisers import ResidualQuantiser
+from kodek.codecs.audio.quantisers import SEGMENT, ResidualQuantiser
 from kodek.codecs.errors import UnknownModelError, VersionError
 from kodek.datasets import MediaError, read_audio
 from kodek.datasets.sound_store import SoundStore
@@ -50,6 +51,7 @@ PRESETS: dict[str, dict[str, Any]] = {
 SHORTEST = 4800  # samples of a crop
 STARTING = 60_000  # frames that codebooks and the prior start from: 60 a code
 EARLY = 3  # frames that hear the silence before a crop
+CHOSEN = 0.75  # of the batches that the prior learns from have codes that it chose itself, as files do
 SHALLOW = 0.6  # of the batches use a third of the stages at most: looking codes up in all takes longer than the rest
 
 
@@ -115,8 +117,14 @@ def latents(model: AudioModel, x: Tensor) -> Tensor:
 
 @torch.no_grad()
 def codes(model: AudioModel, x: Tensor) -> Tensor:
-    """[B, n] -> int64 [B, stages, T]"""
-    return model.quantiser.encode(latents(model, x), model.config.stages)
+    """[B, n] -> int64 [B, stages, T], for the prior to learn from: chosen at about the price of files, or nearest."""
+    z, quantiser, stages = latents(model, x), model.quantiser, model.config.stages
+    count = z.shape[1] // SEGMENT
+    if not isinstance(quantiser, ResidualQuantiser) or not count or torch.rand(()) >= CHOSEN:
+        return quantiser.encode(z, stages)
+    segments = z[:, : count * SEGMENT].reshape(-1, SEGMENT, z.shape[2])
+    chosen = choose(model.prior, quantiser, segments, stages, PRICE * (0.4 + float(torch.rand(()))))
+    return chosen.unflatten(0, (-1, count)).transpose(1, 2).flatten(2)
 
 
 class AudioTask:
