@@ -63,7 +63,8 @@ class ModelEntry:
 
 def list_models() -> list[ModelEntry]:
     """Every readable model, in the order of the search; unreadable ones are logged and left out."""
-    return list(_entries(_folders()))
+    found = {entry.path.resolve(): entry for entry in _entries(_folders())}  # a folder may be named twice
+    return list(found.values())
 
 
 def newest(codec: str) -> ModelEntry:

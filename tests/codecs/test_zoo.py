@@ -53,6 +53,12 @@ def test_order_of_the_search(places: dict[str, Path]) -> None:
     assert zoo.by_generation(bytes(8)).name == "a"
 
 
+def test_a_folder_named_twice(places: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    put_model(places["shipped"], "a", "00" * 8)
+    monkeypatch.setenv("KODEK_MODELS", str(places["shipped"] / "a"))
+    assert names() == ["a"]
+
+
 def test_entry(places: dict[str, Path]) -> None:
     path = put_model(places["shipped"], "image-hyperprior-1", "0123456789abcdef", data="some photos")
     (entry,) = zoo.list_models()
