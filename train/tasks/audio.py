@@ -86,14 +86,13 @@ class SoundObjective(nn.Module):
     """x float [B, n] in [-1, 1], stages int64 [B] -> what the phase trains costs, and its parts.
 
     codes_only: bits of a code under the prior; otherwise what decoded sound costs, `judged` by the adversary or not.
+    worth: of a bit of redundancy.
     """
 
-    def __init__(
-        self, model: AudioModel, loss: SoundLoss, adversary: Adversary | None, commitment: float, redundancy: float
-    ) -> None:
+    def __init__(self, model: AudioModel, loss: SoundLoss, adversary: Adversary | None, commitment: float) -> None:
         super().__init__()
         self.model, self.loss, self.adversary, self.commitment = model, loss, adversary, commitment
-        self.worth, self.redundancy = redundancy, Redundancy(model.config.latent)
+        self.redundancy, self.worth = Redundancy(model.config.latent), 0.0
         self.codes_only = self.judged = False
 
     def forward(self, x: Tensor, stages: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
@@ -140,7 +139,8 @@ class AudioTask:
             loss = SoundLoss(config.rate, **settings.loss.model_dump())
         except MediaError as error:
             raise TrainError(str(error)) from error
-        self.objective = SoundObjective(self.model, loss, self.adversary, settings.commitment, settings.redundancy)
+        self.objective = SoundObjective(self.model, loss, self.adversary, settings.commitment)
+        self._worth = settings.redundancy
         self.settings = settings.model_dump(mode="json") | {"model": dataclasses.asdict(config)}
         for phase in recipe.phases:
             if phase.crop % config.hop or phase.crop < SHORTEST:
@@ -174,6 +174,7 @@ class AudioTask:
         learns = phase.trains("quantiser") and not objective.codes_only
         model.quantiser.train(learns)
         self._quantised = learns or not phase.trains("analysis")
+        objective.worth = self._worth if learns else 0.0  # latents that nothing quantises would follow it anywhere
         settled = 1 if phase.trains("analysis") else 2
         if learns and isinstance(model.quantiser, ResidualQuantiser) and model.quantiser.started < settled:
             track = functools.partial(self._track, count=model.config.stages, what="Fitting codebooks")
