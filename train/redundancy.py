@@ -35,7 +35,7 @@ class Redundancy(nn.Module):
             length = z.shape[1] - PAST
             before = torch.cat([z[:, i : i + length] for i in reversed(range(PAST))], 2).flatten(0, 1)
             now = z[:, PAST:].flatten(0, 1)
-            noise = NOISE * now.square().mean()
+            noise = NOISE * now.square().mean() + 1e-9  # latents of silence may not change at all
             error = now - before @ self._predictor(before.detach(), now.detach(), noise.detach())
             bits = (_log_det(now, noise) - _log_det(error, noise)) * (0.5 / math.log(2))
         return bits if self._seen > EARLY else 0 * bits

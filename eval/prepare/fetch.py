@@ -121,9 +121,20 @@ def _unpack(archive: Path, contents: Path, package: Package) -> Path:
             file.extractall(contents)
         return contents
     with tarfile.open(archive) as tar:
-        tar.extractall(contents, filter="data")
+        _untar(tar, contents.resolve())
     (folder,) = contents.iterdir()  # the one that an sdist or an npm package has
     return folder
+
+
+def _untar(tar: tarfile.TarFile, root: Path) -> None:
+    """Its files, without links. (`extractall(filter="data")` needs Python 3.11.4, and Debian 12 has 3.11.2.)"""
+    for member in filter(tarfile.TarInfo.isfile, tar):
+        target = (root / member.name).resolve()
+        if not target.is_relative_to(root):
+            raise tarfile.TarError(f"{member.name} lies outside its folder")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tar.extractfile(member) as source, target.open("wb") as file:  # type: ignore[union-attr]
+            shutil.copyfileobj(source, file)
 
 
 def _run(command: list[str], folder: Path, package: Package) -> None:

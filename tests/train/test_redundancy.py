@@ -42,6 +42,13 @@ def test_rises_along_its_gradient() -> None:
     assert redundancy((z + 0.1 * slope / slope.norm() * z.norm()).detach()) > before
 
 
+def test_silence() -> None:
+    redundancy = Redundancy(LATENT)
+    for _ in range(EARLY + 2):
+        bits = redundancy(torch.full((3, 50, LATENT), 0.5, requires_grad=True))
+    assert float(bits) == pytest.approx(0, abs=1e-3)
+
+
 def test_scale_and_mean_do_not_matter() -> None:
     plain, moved = Redundancy(LATENT), Redundancy(LATENT)
     for z in process(0.7)[:60]:
