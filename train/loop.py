@@ -101,8 +101,8 @@ class Run:
             self.report.say(f"Finished after {position.trained} steps.")
 
     def save(self) -> None:
-        """Write the checkpoint; every process takes part with the state of its random generators."""
-        states = gather_object([random_states() | {"task": self.task.random_state()}])
+        """Write the checkpoint; every process takes part with what it alone has seen and draws from."""
+        states = gather_object([random_states() | {"task": self.task.running_state()}])
         if self.accelerator.is_main_process:
             content = {
                 "codec": self.recipe.codec,
@@ -246,7 +246,7 @@ class Run:
         if process < len(checkpoint["random"]):
             states = checkpoint["random"][process]
             set_random_states(states)
-            self.task.set_random_state(states["task"])
+            self.task.set_running_state(states["task"])
         if checkpoint["data_key"] != self.task.data_key:
             self.task.notes.append("The data has changed since the run began: it goes on, but not bit for bit.")
 

@@ -22,11 +22,15 @@ class Redundancy(nn.Module):
     The prediction is that of the batches before, not fitted to this one; 0 until enough of them were seen.
     """
 
+    past: Tensor
+    cross: Tensor
+    seen: Tensor
+
     def __init__(self, latent: int) -> None:
         super().__init__()
-        self.register_buffer("past", torch.zeros(PAST * latent, PAST * latent), persistent=False)
-        self.register_buffer("cross", torch.zeros(PAST * latent, latent), persistent=False)
-        self._seen = 0
+        self.register_buffer("past", torch.zeros(PAST * latent, PAST * latent))
+        self.register_buffer("cross", torch.zeros(PAST * latent, latent))
+        self.register_buffer("seen", torch.zeros((), dtype=torch.long))
 
     @torch.compiler.disable
     def forward(self, z: Tensor) -> Tensor:
@@ -38,16 +42,16 @@ class Redundancy(nn.Module):
             noise = NOISE * now.square().mean() + 1e-9  # latents of silence may not change at all
             error = now - before @ self._predictor(before.detach(), now.detach(), noise.detach())
             bits = (_log_det(now, noise) - _log_det(error, noise)) * (0.5 / math.log(2))
-        return bits if self._seen > EARLY else 0 * bits
+        return bits if self.seen > EARLY else 0 * bits
 
     @torch.no_grad()
     def _predictor(self, before: Tensor, now: Tensor, noise: Tensor) -> Tensor:
-        past, cross = self.get_buffer("past"), self.get_buffer("cross")
-        past.lerp_(before.T @ before / len(before), 1 - KEPT)
-        cross.lerp_(before.T @ now / len(now), 1 - KEPT)
-        self._seen += 1
-        share = 1 - KEPT**self._seen
-        return torch.linalg.solve(past / share + noise * torch.eye(len(past), device=past.device), cross / share)
+        self.past.lerp_(before.T @ before / len(before), 1 - KEPT)
+        self.cross.lerp_(before.T @ now / len(now), 1 - KEPT)
+        self.seen += 1
+        share = 1 - KEPT ** int(self.seen)
+        ridge = noise * torch.eye(len(self.past), device=now.device)
+        return torch.linalg.solve(self.past / share + ridge, self.cross / share)
 
 
 def _log_det(x: Tensor, noise: Tensor) -> Tensor:

@@ -51,9 +51,10 @@ class Task(Protocol):
     def numbers(self, means: Mapping[str, float]) -> dict[str, float]:
         """The objective's means as the numbers that matter to a reader, such as bpp and PSNR."""
 
-    def random_state(self) -> dict[str, Any]: ...
+    def running_state(self) -> dict[str, Any]:
+        """What the task goes on from besides weights: its random generators, statistics of the batches so far."""
 
-    def set_random_state(self, state: dict[str, Any]) -> None: ...
+    def set_running_state(self, state: dict[str, Any]) -> None: ...
 
     def validate(self, model: nn.Module) -> Validation | None:
         """Measure real files of held-out data; None if nothing is held out."""

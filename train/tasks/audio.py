@@ -174,7 +174,8 @@ class AudioTask:
         learns = phase.trains("quantiser") and not objective.codes_only
         model.quantiser.train(learns)
         self._quantised = learns or not phase.trains("analysis")
-        objective.worth = self._worth if learns else 0.0  # latents that nothing quantises would follow it anywhere
+        # where latents learn, and are quantised: others would follow it anywhere
+        objective.worth = self._worth if learns and phase.trains("analysis") else 0.0
         settled = 1 if phase.trains("analysis") else 2
         if learns and isinstance(model.quantiser, ResidualQuantiser) and model.quantiser.started < settled:
             track = functools.partial(self._track, count=model.config.stages, what="Fitting codebooks")
@@ -206,11 +207,12 @@ class AudioTask:
                 book.replaced.zero_()
         return numbers
 
-    def random_state(self) -> dict[str, Any]:
-        return self._store.state
+    def running_state(self) -> dict[str, Any]:
+        return {"store": self._store.state, "redundancy": self.objective.redundancy.state_dict()}
 
-    def set_random_state(self, state: dict[str, Any]) -> None:
-        self._store.state = state
+    def set_running_state(self, state: dict[str, Any]) -> None:
+        self._store.state = state["store"]
+        self.objective.redundancy.load_state_dict(state["redundancy"])
 
     def validate(self, model: nn.Module) -> SoundQuality | None:
         if not self._excerpts:

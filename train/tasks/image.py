@@ -163,10 +163,10 @@ class ImageTask:
             return {"bpp": means["bpp"]}
         return {"bpp": means["bpp"], "PSNR": -10 * math.log10(means["mse"])}
 
-    def random_state(self) -> dict[str, Any]:
+    def running_state(self) -> dict[str, Any]:
         return self._store.state
 
-    def set_random_state(self, state: dict[str, Any]) -> None:
+    def set_running_state(self, state: dict[str, Any]) -> None:
         self._store.state = state
 
     def validate(self, model: nn.Module) -> ImageValidation | None:
